@@ -1,0 +1,1 @@
+"""What all commands share: how they are declared, parsed, checked and run."""

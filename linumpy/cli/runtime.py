@@ -1,0 +1,334 @@
+"""Run a command: parse, check, cap threads, call, turn errors into exit codes.
+
+Exit codes: 0 done, 2 the user's input, 1 a slice failed or a fault of ours.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import shlex
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import tyro
+
+from linumpy.cli import machine
+from linumpy.cli.command import Command, Count, Role
+from linumpy.errors import BadValue, InputError, LinumpyError, MissingFile, OutputExists
+
+P = TypeVar("P")
+ProgressHook = Callable[[float, float], None]
+log = logging.getLogger("linumpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every command has beside its own parameters."""
+
+    workers: Count | None = None
+    """parallel workers; default: the processors that this process may use (affinity, cgroup)"""
+    max_memory: str | None = None
+    """bound on memory, as in 8GB; default: what the cgroup or the machine has"""
+    overwrite: Annotated[bool, tyro.conf.arg(aliases=["-f"])] = False
+    """replace outputs that exist"""
+    check: bool = False
+    """check parameters and inputs, then stop"""
+    verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
+    """say more on standard error"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one command: what its ``run`` may use beside its parameters."""
+
+    name: str
+    version: str
+    parameters: Mapping[str, object]
+    stamps: tuple[str, ...]
+    workers: int = 1
+    max_memory_bytes: int = 2**31
+    progress: ProgressHook = lambda done, total: None  # noqa: ARG005
+
+
+def main(command: Command[P], argv: list[str]) -> int:
+    """Run ``command`` on a command line and return the exit code."""
+    try:
+        params, options = parse(command, argv)
+        _configure_logging(verbose=options.verbose)
+        check_paths(command, params, overwrite=options.overwrite)
+        if options.check:
+            log.info("%s: parameters and inputs are fine", command.name)
+            return 0
+        with terminal_progress(command.stage) as progress:
+            job = make_job(command, params, options, progress=progress)
+            started = time.time()
+            run(command, params, job)
+            _write_done(command, params, time.time() - started)
+    except LinumpyError as error:
+        return fail(command.name, error)
+    except OSError as error:
+        if not isinstance(error.errno, int):
+            raise
+        return fail(command.name, from_os_error(error))
+    return 0
+
+
+def run(command: Command[P], params: P, job: Job) -> None:
+    """Call the command in this process, with library threads capped to one.
+
+    Our workers are the only parallelism, so results do not depend on how many there are.
+    """
+    machine.cap_threads()
+    command.run(params, job)
+
+
+def make_job(
+    command: Command[P],
+    params: P,
+    options: Options | None = None,
+    *,
+    progress: ProgressHook | None = None,
+) -> Job:
+    """Return the job for one run of ``command``; options default to one worker."""
+    job = Job(
+        name=command.name,
+        version=version(),
+        parameters=plain(params),
+        stamps=command.stamps,
+        progress=progress or (lambda _done, _total: None),
+    )
+    if options is None:
+        return job
+    return dataclasses.replace(
+        job,
+        workers=options.workers or machine.n_processors(),
+        max_memory_bytes=machine.memory_bound(options.max_memory),
+    )
+
+
+def version() -> str:
+    """Return the installed version of linumpy."""
+    from importlib.metadata import version as installed  # noqa: PLC0415  36 ms that --help saves
+
+    return installed("linumpy")
+
+
+def parse(command: Command[P], argv: list[str]) -> tuple[P, Options]:
+    """Parse and validate a command line; ends the program with 2 where tyro refuses it.
+
+    Raises
+    ------
+    BadValue
+        When a value is out of its bounds.
+    """
+    both = dataclasses.make_dataclass(
+        "both",
+        [
+            ("params", tyro.conf.OmitArgPrefixes[command.params]),  # type: ignore[name-defined]
+            ("options", tyro.conf.OmitArgPrefixes[Options]),
+        ],
+    )
+    parsed: Any = tyro.cli(  # Any: the dataclass is made here
+        both,
+        prog=command.name,
+        description=command.params.__doc__,
+        args=argv,
+        use_underscores=True,
+        config=(tyro.conf.HelptextFromCommentsOff,),
+    )
+    return validate(parsed.params), validate(parsed.options)
+
+
+def validate(params: P) -> P:
+    """Check bounds and choices; return the parameters.
+
+    Raises
+    ------
+    BadValue
+        Names every field that is wrong, what it holds and what is allowed.
+    """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  after parsing only
+
+    fields = dataclasses.fields(params)  # type: ignore[arg-type]
+    values = {field.name: getattr(params, field.name) for field in fields}
+    try:
+        return TypeAdapter(type(params)).validate_python(values)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"--{problem['loc'][0]} {problem['input']}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise BadValue(wrong, hint="--help lists what each flag allows") from error
+
+
+def to_argv(command: Command[P], params: P) -> list[str]:
+    """Return the command line that parses to ``params``; defaults are left out."""
+    argv: list[str] = []
+    flags: list[str] = []
+    for field in dataclasses.fields(command.params):  # type: ignore[arg-type]
+        value = getattr(params, field.name)
+        if is_positional(command.params, field.name):
+            argv += [str(value)]
+        elif value == _default(field):
+            continue
+        elif isinstance(value, bool):
+            flags += [f"--{field.name}" if value else f"--no_{field.name}"]
+        elif isinstance(value, tuple):
+            flags += [f"--{field.name}", *(str(part) for part in value)]
+        else:
+            flags += [f"--{field.name}", str(value)]
+    return argv + flags
+
+
+def paths(command: Command[P], params: P, *, sources: bool) -> dict[str, Path]:
+    """Return the source (or product) paths of ``params`` by field name, absent ones left out."""
+    return {
+        name: Path(getattr(params, name))
+        for name, is_source in roles(command.params).items()
+        if is_source is sources and getattr(params, name) is not None
+    }
+
+
+def roles(params: type[object]) -> dict[str, bool]:
+    """Return which fields are paths with a role: name → is it a source."""
+    found = {}
+    for name, hint in get_type_hints(params, include_extras=True).items():
+        for part in _annotations(hint):
+            if isinstance(part, Role):
+                found[name] = part.is_source
+    return found
+
+
+def is_positional(params: type[object], name: str) -> bool:
+    """Say whether a field is given by position on the command line."""
+    hint = get_type_hints(params, include_extras=True)[name]
+    return any(part is get_args(tyro.conf.Positional[int])[1] for part in _annotations(hint))
+
+
+def check_paths(command: Command[P], params: P, *, overwrite: bool) -> None:
+    """Refuse missing sources, existing products, and a product that is a source.
+
+    Raises
+    ------
+    MissingFile, OutputExists, BadValue
+        Each names the field and the path.
+    """
+    sources = paths(command, params, sources=True)
+    for name, path in sources.items():
+        if not path.exists():
+            raise MissingFile(f"{name}: {path} does not exist", hint="check the path")
+    for name, path in paths(command, params, sources=False).items():
+        for source_name, source in sources.items():
+            if path.resolve() == source.resolve():
+                raise BadValue(
+                    f"{name} and {source_name} are the same path: {path}",
+                    hint="no command writes over its input; choose another output",
+                )
+        if path.exists() and not overwrite:
+            raise OutputExists(f"{name}: {path} exists", hint="pass --overwrite to replace it")
+
+
+def plain(value: object) -> Any:  # Any: JSON
+    """Return parameters as JSON values: dataclass → dict, tuple → list, Path → str."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def fail(name: str, error: LinumpyError) -> int:
+    """Print message and hint, without a traceback; return the exit code."""
+    print(f"{name}: {error.message}", file=sys.stderr)  # noqa: T201
+    if error.hint:
+        print(f"  hint: {error.hint}", file=sys.stderr)  # noqa: T201
+    return 2 if isinstance(error, InputError) else 1
+
+
+def from_os_error(error: OSError) -> LinumpyError:
+    """Turn what the system refused (full disk, read-only folder, …) into a message for the user."""
+    where = f"{error.filename}: " if error.filename else ""
+    return InputError(
+        f"{where}{error.strerror or error}",
+        hint="check that the folder exists, may be written and has free space; "
+        "outputs that stood before are untouched",
+    )
+
+
+@contextlib.contextmanager
+def terminal_progress(label: str) -> Iterator[ProgressHook]:
+    """Show a bar on a terminal and nothing elsewhere; yields the hook."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console  # noqa: PLC0415  --help stays light
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _annotations(hint: object) -> list[object]:
+    """Return all Annotated metadata in a type, those inside unions included."""
+    if get_origin(hint) is Annotated:
+        inner, *parts = get_args(hint)
+        return [*parts, *_annotations(inner)]
+    if get_origin(hint) in (Union, types.UnionType):
+        return [part for option in get_args(hint) for part in _annotations(option)]
+    return []
+
+
+def _default(field: dataclasses.Field[Any]) -> object:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _write_done(command: Command[P], params: P, seconds: float) -> None:
+    """Leave ``<product>.done.json`` beside the first product: what ran, which version, how long."""
+    products = list(paths(command, params, sources=False).values())
+    if not products:
+        return
+    done = {
+        "command": shlex.join([command.name, *to_argv(command, params)]),
+        "version": version(),
+        "seconds": round(seconds, 3),
+    }
+    path = products[0].with_name(products[0].name + ".done.json")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _configure_logging(*, verbose: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.DEBUG if verbose else logging.INFO, format="%(message)s"
+    )
+    for noisy in ("matplotlib", "PIL", "numcodecs", "zarr", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def field_help(params: type[object]) -> dict[str, str]:
+    """Return the docstring under each field of a dataclass, in order."""
+    import ast  # noqa: PLC0415
+    import inspect  # noqa: PLC0415
+    import textwrap  # noqa: PLC0415
+
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(params))).body
+    assert isinstance(node, ast.ClassDef)
+    found = {}
+    for before, after in zip(node.body, node.body[1:], strict=False):
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name):
+            text = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                found[before.target.id] = inspect.cleandoc(text.value)
+    return found

@@ -1,0 +1,1 @@
+"""Where and how arrays are computed: namespaces, blocks, resampling."""

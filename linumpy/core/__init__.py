@@ -1,0 +1,1 @@
+"""Value types that every room speaks in; no files, no algorithms."""

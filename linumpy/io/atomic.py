@@ -1,0 +1,116 @@
+"""Whole files or none: everything that linumpy writes appears at its name complete.
+
+A reader sees the old content or the new one. What a killed writer leaves behind has a name that
+starts with ``.`` and ends in ``.partial``; no reader of the project takes it for a product.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PARTIAL = ".partial"
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Replace the file at ``path`` by ``content``, durably and in one step.
+
+    Sibling temporary file, fsync, rename, fsync of the folder. A symbolic link at ``path`` is
+    replaced, its target is left alone.
+
+    Raises
+    ------
+    OSError
+        Whatever the disk says (full, read-only, …); the old file is then still whole.
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.chmod(_mode(path))
+        partial.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Replace the file at ``path`` by ``text`` in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write ``value`` as JSON; NaN and Infinity are refused (ValueError), keys keep their order."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a sibling path to write a file or folder to; move it to ``path`` on success.
+
+    On an exception the partial work is removed and what stood at ``path`` still stands.
+
+    Yields
+    ------
+    Path
+        Does not exist yet; same parent folder, so the move is a rename.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.parent / f".{path.name}.{os.getpid()}{PARTIAL}"
+    remove(partial)
+    try:
+        yield partial
+        _move(partial, path)
+    except BaseException:
+        remove(partial)
+        raise
+    _sync_folder(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a folder or a link (never its target), if it is there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def _move(partial: Path, path: Path) -> None:
+    if partial.is_dir() and path.is_dir() and not path.is_symlink():
+        # A folder cannot be renamed over a full one: the old one steps aside first.
+        aside = path.parent / f".{path.name}.{os.getpid()}.old{PARTIAL}"
+        remove(aside)
+        path.rename(aside)
+        partial.rename(path)
+        shutil.rmtree(aside)
+        return
+    if path.is_symlink() or (path.is_dir() != partial.is_dir()):
+        remove(path)
+    partial.replace(path)
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of the old file, or what a new file would get."""
+    if path.is_file() and not path.is_symlink():
+        return path.stat().st_mode & 0o777
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Tiles to slices: placement, overlaps, blending."""

@@ -1,0 +1,1 @@
+"""How good a slice is, and which ones to leave out."""

@@ -1,0 +1,1 @@
+"""How one plane lies on another."""

@@ -1,0 +1,1 @@
+"""What happened to every slice, as a page; reads files, runs no algorithm."""

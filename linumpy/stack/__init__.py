@@ -1,0 +1,1 @@
+"""Where slices stand, and how they become a volume."""

@@ -1,0 +1,1 @@
+"""Simulated acquisitions whose truth is known."""
