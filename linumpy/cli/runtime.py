@@ -131,7 +131,7 @@ def parse(command: Command[P], argv: list[str]) -> tuple[P, Options]:
     both = dataclasses.make_dataclass(
         "both",
         [
-            ("params", tyro.conf.OmitArgPrefixes[command.params]),  # type: ignore[name-defined]
+            ("params", tyro.conf.OmitArgPrefixes[command.params]),  # type: ignore[name-defined,misc]
             ("options", tyro.conf.OmitArgPrefixes[Options]),
         ],
     )

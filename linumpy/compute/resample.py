@@ -8,6 +8,8 @@ values only. Separable: apply one matrix per axis.
 import numpy as np
 from numpy.typing import NDArray
 
+_SLIVER = 1e-9
+
 
 def overlap_matrix(
     n_in: int,
@@ -50,5 +52,6 @@ def overlap_matrix(
     overlap = np.minimum(low_in + step_in, low_out + step_out) - np.maximum(low_in, low_out)
     share = np.clip(overlap, 0.0, None) / step_out
     # Rounding of positions must not make a sliver of a voxel that is not there.
-    share[share < 1e-9] = 0.0
-    return share.astype(np.float32)
+    share[share < _SLIVER] = 0.0
+    matrix: NDArray[np.float32] = share.astype(np.float32)
+    return matrix

@@ -91,7 +91,8 @@ class NewVolume:
 
     def set_attributes(self, attributes: Mapping[str, object]) -> None:
         """Merge JSON values into our own attributes."""
-        self.group.attrs[OURS] = {**dict(self.group.attrs.get(OURS, {})), **attributes}
+        attrs: Any = self.group.attrs  # Any: JSON
+        attrs[OURS] = {**attrs.get(OURS, {}), **attributes}
 
     def set_window(self, window: Window) -> None:
         """Write the display window that viewers open the volume with."""
@@ -143,7 +144,8 @@ def create(
         group = zarr.open_group(partial, mode="w", zarr_format=3)
         name = path.name.removesuffix(".zarr").removesuffix(".ome")
         group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(name, levels)]}
-        group.attrs[OURS] = dict(attributes or {})
+        attrs: Any = group.attrs  # Any: JSON
+        attrs[OURS] = dict(attributes or {})
         arrays = [_create_array(group, str(i), level) for i, level in enumerate(levels)]
         yield NewVolume(path=partial, levels=arrays, group=group)
 
@@ -180,7 +182,7 @@ def open_volume(path: str | Path, *, level: int = 0, voxel_unit: VoxelUnit | Non
         raise BadFile(
             f"{path}: not a Zarr group ({error})", hint="write the volume again"
         ) from error
-    attributes = dict(group.attrs)
+    attributes: dict[str, Any] = dict(group.attrs)
     multiscale = _find_multiscale(path, attributes)
     datasets = multiscale["datasets"]
     if not 0 <= level < len(datasets):

@@ -1,1 +1,1 @@
-"""Corrections of tiles and slices, and what the stage did: arrays and values in, arrays and values out."""
+"""Corrections of tiles and slices, and what the stage did: arrays and values in and out."""
