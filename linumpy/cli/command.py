@@ -58,12 +58,15 @@ class Command(Generic[P]):
     run : callable
         ``run(params, job)``: glue between rooms. Raises `LinumpyError` for what the user can mend.
     stamps : tuple of str
-        The columns of slice_config.csv that `Job.write_record` lets this command change.
+        The columns of slice_config.csv that this command may change (`io.history` refuses others).
+    checks_itself : bool
+        Its ``run`` answers ``--check`` (``job.check``); other commands stop before ``run``.
     """
 
     params: type[P]
     run: Callable[[P, Job], None]
     stamps: tuple[str, ...] = field(default=())
+    checks_itself: bool = False
 
     @property
     def module(self) -> str:

@@ -54,6 +54,7 @@ class Job:
     stamps: tuple[str, ...]
     workers: int = 1
     max_memory_bytes: int = 2**31
+    check: bool = False
     progress: ProgressHook = lambda done, total: None  # noqa: ARG005
 
 
@@ -63,7 +64,7 @@ def main(command: Command[P], argv: list[str]) -> int:
         params, options = parse(command, argv)
         _configure_logging(verbose=options.verbose)
         check_paths(command, params, overwrite=options.overwrite)
-        if options.check:
+        if options.check and not command.checks_itself:
             log.info("%s: parameters and inputs are fine", command.name)
             return 0
         with terminal_progress(command.stage) as progress:
@@ -110,6 +111,7 @@ def make_job(
         job,
         workers=options.workers or machine.n_processors(),
         max_memory_bytes=machine.memory_bound(options.max_memory),
+        check=options.check,
     )
 
 
@@ -176,7 +178,7 @@ def to_argv(command: Command[P], params: P) -> list[str]:
         value = getattr(params, field.name)
         if is_positional(command.params, field.name):
             argv += [str(value)]
-        elif value == _default(field):
+        elif value == default_of(field):
             continue
         elif isinstance(value, bool):
             flags += [f"--{field.name}" if value else f"--no_{field.name}"]
@@ -318,13 +320,30 @@ def _configure_logging(*, verbose: bool) -> None:
 
 
 def field_help(params: type[object]) -> dict[str, str]:
-    """Return the docstring under each field of a dataclass, in order."""
-    import ast  # noqa: PLC0415
+    """Return the help of each field: the docstring under it, or the text in its annotation."""
+    found: dict[str, str] = {}
+    for base in reversed(params.__mro__[:-1]):
+        if dataclasses.is_dataclass(base):
+            found |= _docstrings(base)
+    for name, hint in get_type_hints(params, include_extras=True).items():
+        for part in _annotations(hint):
+            text = getattr(part, "help", None)
+            if isinstance(text, str) and text:
+                found[name] = text
+    return found
+
+
+def _docstrings(params: type[object]) -> dict[str, str]:
+    import ast  # noqa: PLC0415  only for documents and the driver
     import inspect  # noqa: PLC0415
     import textwrap  # noqa: PLC0415
 
-    (node,) = ast.parse(textwrap.dedent(inspect.getsource(params))).body
-    assert isinstance(node, ast.ClassDef)
+    try:
+        source = inspect.getsource(params)
+    except (OSError, TypeError):  # made at run time: its helps are in its annotations
+        return {}
+    (node,) = ast.parse(textwrap.dedent(source)).body
+    assert isinstance(node, ast.ClassDef)  # noqa: S101
     found = {}
     for before, after in zip(node.body, node.body[1:], strict=False):
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name):

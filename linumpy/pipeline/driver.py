@@ -1,0 +1,138 @@
+"""The local driver: look at the raw headers, check the machine, run the stages, close the record."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from linumpy.cli.runtime import Job
+from linumpy.core.slice_id import SliceId
+from linumpy.errors import BadValue, EmptySelection, SliceFailed
+from linumpy.io import tiles
+from linumpy.pipeline import estimate, local, record, summary
+from linumpy.pipeline.display import Display
+from linumpy.pipeline.layout import Layout
+from linumpy.pipeline.pool import Pool
+from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
+from linumpy.pipeline.preproc import STEPS as PREPROC
+from linumpy.pipeline.state import State
+from linumpy.pipeline.version import code_version
+
+log = logging.getLogger(__name__)
+AGREEMENT = 0.01
+"""Two sources of one length may differ by this share."""
+
+
+def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the commands
+    """Run the whole path from raw tiles to volume, record and report.
+
+    Raises
+    ------
+    InputError
+        What the user can mend; nothing has been changed.
+    SliceFailed
+        The run is complete, but a slice failed; names each with its stage and cause.
+    """
+    state = _look(p)
+    if job.check:
+        summary.say_plan(state, estimate.needs(state, job))
+        return
+    layout = state.layout
+    _check_axial(state)
+    with local.exclusive(layout), local.log_file(layout.log):
+        estimate.check_disk(state, job)
+        record.check_selection(state)
+        started = time.monotonic()
+        counts, outcomes = _run_stages(state, job)
+        summary.write_run(state, job, outcomes, seconds=time.monotonic() - started)
+        summary.write_report(state)
+        summary.say_end(state, counts)
+        failed = record.failed_slices(state.rows)
+    if failed:
+        raise SliceFailed(
+            "; ".join(f"slice {s} failed in {why}" for s, why in failed.items()),
+            hint=f"the others are in the volume; mend the cause and run the same command again "
+            f"(details in {layout.log})",
+        )
+
+
+def _run_stages(state: State, job: Job) -> tuple[dict[str, int], list[Any]]:
+    with (
+        Display() as display,
+        Pool(job.workers, display.watch) as pool,
+    ):
+        runner = local.Runner(
+            state=state,
+            job=job,
+            version=code_version(),
+            pool=pool,
+            display=display,
+            verify=state.params.verify,
+        )
+        runner.run(PREPROC[:2])
+        record.publish_start(state, job)
+        runner.run(PREPROC[2:])
+        if not state.used():
+            raise EmptySelection(
+                f"{state.record}: no slice has use=true",
+                hint="set use=true for at least one slice that has raw tiles",
+            )
+        runner.run(RECONSTRUCTION)
+        return record.publish_final(state, job), runner.outcomes
+
+
+def _look(p: Any) -> State:
+    acquisition = tiles.discover(p.raw)
+    layout = Layout(Path(p.out).absolute())
+    _check_out(layout.out, p.raw)
+    interval = tiles.slicing_interval_mm(acquisition, p.raw)
+    if interval is not None and p.slicing_interval_mm is not None:
+        _check_agree(interval, p.slicing_interval_mm)
+    chosen = p.slicing_interval_mm or interval
+    if chosen is None:
+        raise BadValue(
+            f"{p.raw}: neither stage z nor metadata.json says how far apart the slices were cut",
+            hint="pass --slicing_interval_mm",
+        )
+    state = State(
+        params=p,
+        layout=layout,
+        acquisition=acquisition,
+        slicing_interval_mm=chosen,
+        record=layout.slice_config,
+    )
+    if not state.selected():
+        have = ", ".join(SliceId(s) for s in acquisition.ids)
+        raise EmptySelection(f"--slices {' '.join(p.slices)} names no slice; there are {have}")
+    return state
+
+
+def _check_out(out: Path, raw: Path) -> None:
+    if out == raw.absolute() or raw.absolute() in out.parents:
+        raise BadValue(f"OUT {out} lies in RAW", hint="choose a folder outside the raw data")
+    if out.exists() and not out.is_dir():
+        raise BadValue(f"OUT {out} is a file", hint="choose a folder")
+    if out.is_dir() and any(out.iterdir()) and not (out / ".linumpy").is_dir():
+        raise BadValue(
+            f"OUT {out} holds files that are not of a run",
+            hint="choose an empty or new folder; nothing there was touched",
+        )
+
+
+def _check_agree(measured_mm: float, given_mm: float) -> None:
+    if abs(given_mm / measured_mm - 1) > AGREEMENT:
+        raise BadValue(
+            f"--slicing_interval_mm {given_mm:g} but the acquisition says {measured_mm:g} mm",
+            hint="leave the flag out, or mend stage z / metadata.json",
+        )
+
+
+def _check_axial(state: State) -> None:
+    info = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info
+    given = state.params.axial_resolution
+    if given is None and info.axial_um is None:
+        raise BadValue(
+            f"{state.params.raw}: info.txt does not hold the axial sampling",
+            hint="pass --axial_resolution in µm in tissue: the value in air divided by the "
+            "refractive index (about 1.38 in brain)",
+        )

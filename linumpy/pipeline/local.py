@@ -1,0 +1,185 @@
+"""Run the stages on one machine: in order, in worker processes, only what is not yet done."""
+
+import fcntl
+import logging
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from linumpy.cli.runtime import Job
+from linumpy.errors import Defect, InputError, LinumpyError
+from linumpy.io import atomic, digest, history, slice_config
+from linumpy.pipeline.display import Display
+from linumpy.pipeline.graph import Step
+from linumpy.pipeline.layout import Layout
+from linumpy.pipeline.pool import Pool
+from linumpy.pipeline.state import State
+from linumpy.pipeline.task import Task
+from linumpy.pipeline.worker import Order, Outcome
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Runner:
+    """Runs steps; remembers what each task cost and what every known file holds."""
+
+    state: State
+    job: Job
+    version: str
+    pool: Pool
+    display: Display
+    verify: bool
+    known: dict[str, digest.Entry] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Run the steps that are switched on, in order.
+
+        Raises
+        ------
+        LinumpyError
+            If a stage that works on the whole acquisition fails.
+        """
+        for step in steps:
+            if step.when and not getattr(self.state.params, step.when):
+                log.info("%s: off (--%s)", step.stage, step.when)
+                continue
+            tasks = step.plan(step, self.state)
+            if tasks:
+                self._run_stage(step, tasks)
+            if "slice_config" in _products(step):
+                self.state.record = self.state.layout.stage(step.stage) / "slice_config.csv"
+
+    def _run_stage(self, step: Step, tasks: list[Task]) -> None:
+        started = time.monotonic()
+        outcomes = []
+        with self.display.stage(step.stage, [task.label for task in tasks]) as show:
+            for outcome in self._perform(tasks):
+                outcomes.append(outcome)
+                show(outcome.task.label)
+                _say(outcome)
+        self.outcomes += sorted(outcomes, key=lambda outcome: outcome.task.unit)
+        fresh = sum(outcome.status != "current" for outcome in outcomes)
+        log.info(
+            "%s: %d of %d done now, %.1f s",
+            step.stage,
+            fresh,
+            len(tasks),
+            time.monotonic() - started,
+        )
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+        if failed:
+            self._record_failures(step, failed)
+
+    def _perform(self, tasks: list[Task]) -> Iterator[Outcome]:
+        """Do the tasks; a slice that fails is tried once more before it counts as failed."""
+        again = []
+        for outcome in self.pool.perform([self._order(task, len(tasks)) for task in tasks]):
+            if outcome.status == "failed" and outcome.task.unit and not _is_users(outcome):
+                log.warning("%s: failed (%s); trying again", outcome.task.label, outcome.error)
+                again.append(outcome.task)
+                continue
+            yield self._learn(outcome)
+        for outcome in self.pool.perform([self._order(task, len(again)) for task in again]):
+            yield self._learn(outcome)
+
+    def _learn(self, outcome: Outcome) -> Outcome:
+        self.known.update(outcome.entries or {})
+        return outcome
+
+    def _order(self, task: Task, n_tasks: int) -> Order:
+        at_once = min(n_tasks, self.pool.n_processes)
+        reads = [path for paths in task.reads().values() for path in paths]
+        files = (str(path) for path in digest.list_files(reads))
+        return Order(
+            task=task,
+            record=self.state.layout.done(task.stage, task.unit),
+            version=self.version,
+            known={path: self.known[path] for path in files if path in self.known},
+            verify=self.verify,
+            workers=max(1, self.job.workers // at_once),
+            max_memory_bytes=self.job.max_memory_bytes // at_once,
+        )
+
+    def _record_failures(self, step: Step, failed: list[Outcome]) -> None:
+        """Write ``failed: <stage>: <reason>`` into the record; a failed whole stage ends the run."""
+        for outcome in failed:
+            if not outcome.task.unit:
+                raise outcome.error or Defect(f"{step.stage} failed")
+        updates = {
+            outcome.task.unit: {"use": False, "notes": f"failed: {step.stage}: {_reason(outcome)}"}
+            for outcome in failed
+        }
+        rows = slice_config.stamp_many(self.state.rows, updates, append_notes=True)
+        path = self.state.layout.stage(step.stage) / "slice_config.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        history.write_record(path, rows, before=self.state.record, author=self.job)
+        self.state.record = path
+
+
+def _products(step: Step) -> set[str]:
+    return {"slice_config"} if step.command.stamps and step.over == "all" else set()
+
+
+def _reason(outcome: Outcome) -> str:
+    error = outcome.error
+    return error.message if isinstance(error, LinumpyError) else str(error)
+
+
+def _is_users(outcome: Outcome) -> bool:
+    """Say whether trying again is in vain: the input itself is wrong."""
+    return isinstance(outcome.error, InputError)
+
+
+def _say(outcome: Outcome) -> None:
+    if outcome.status == "failed":
+        log.error("%s: failed: %s", outcome.task.label, outcome.error)
+    elif outcome.status == "done":
+        log.info(
+            "%s: %.1f s, peak %.0f MB",
+            outcome.task.label,
+            outcome.seconds,
+            outcome.peak_bytes / 1e6,
+        )
+
+
+@contextmanager
+def exclusive(layout: Layout) -> Iterator[None]:
+    """Hold OUT for this run; two runs into one OUT would undo each other's work.
+
+    Raises
+    ------
+    InputError
+        If another run is working there.
+    """
+    layout.private.mkdir(parents=True, exist_ok=True)
+    with (layout.private / "lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{layout.out}: another run is working there",
+                hint="wait for it to end, or choose another OUT",
+            ) from error
+        for path in list(layout.sweep_partial()):
+            atomic.remove(path)
+        yield
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Append every log line, with its time, to ``path``."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+

@@ -1,0 +1,130 @@
+"""From raw tiles to mosaic grids: shifts, the record, one mosaic per slice."""
+
+from pathlib import Path
+
+from linumpy.core.slice_id import SliceId
+from linumpy.pipeline.graph import Step
+from linumpy.pipeline.state import State
+from linumpy.pipeline.task import Task
+from linumpy.scripts import (
+    linum_create_mosaic_grid_3d,
+    linum_estimate_xy_shift_from_metadata,
+    linum_generate_slice_config,
+)
+
+
+def _raw_headers(state: State) -> list[Path]:
+    return [t.folder / "info.txt" for s in state.acquisition.slices.values() for t in s.tiles]
+
+
+def _raw_tiles(state: State, slice_id: SliceId) -> list[Path]:
+    tiles = state.acquisition.slices[slice_id].tiles
+    return [path for t in tiles for path in (t.folder / "info.txt", *t.images)]
+
+
+def _plan_shifts(step: Step, state: State) -> list[Task]:
+    out = state.layout
+    return [
+        state.task(
+            step,
+            makes=[out.shifts, out.acquisition],
+            views={"directory": _raw_headers(state)},
+            directory=state.params.raw,
+            output_file=out.shifts,
+        )
+    ]
+
+
+def _plan_config(step: Step, state: State) -> list[Task]:
+    out = state.layout
+    folder = out.stage(step.stage)
+    reads = [path for s in state.selected() for path in _raw_tiles(state, s)]
+    galvo = state.params.detect_galvo
+    return [
+        state.task(
+            step,
+            makes=[folder / "slice_config.csv", *([out.stage("galvo")] if galvo else [])],
+            views={"tiles_dir": reads if galvo else _raw_headers(state)},
+            input=out.shifts,
+            output_file=folder / "slice_config.csv",
+            from_shifts=True,
+            from_tiles=False,
+            exclude=(),
+            tiles_dir=state.params.raw,
+            galvo_dir=out.stage("galvo") if galvo else None,
+        )
+    ]
+
+
+def _plan_mosaics(step: Step, state: State) -> list[Task]:
+    out, rows = state.layout, state.rows
+    tasks = []
+    for slice_id in state.selected():
+        row = rows[slice_id]
+        if str(row["notes"]).startswith("failed: "):
+            continue
+        evidence = out.stage("galvo") / f"slice_z{slice_id}_galvo.json"
+        decision = [row["galvo_fix"], row["galvo_confidence"]]
+        tasks.append(
+            state.task(
+                step,
+                slice_id,
+                makes=[out.mosaic(slice_id)],
+                views={
+                    "from_root_directory": _raw_tiles(state, slice_id),
+                    "acquisition": [state.slicing_interval_mm],
+                    "slice_config": decision,
+                },
+                output_zarr=out.mosaic(slice_id),
+                from_root_directory=state.params.raw,
+                from_tiles_list=(),
+                slice=int(slice_id),
+                acquisition=out.acquisition,
+                slice_config=state.record,
+                galvo_json=evidence if row["galvo_fix"] else None,
+            )
+        )
+    return tasks
+
+
+STEPS = (
+    Step(
+        "estimate_xy_shift",
+        linum_estimate_xy_shift_from_metadata.COMMAND,
+        _plan_shifts,
+        wired=("directory", "output_file"),
+    ),
+    Step(
+        "generate_slice_config",
+        linum_generate_slice_config.COMMAND,
+        _plan_config,
+        wired=(
+            "input",
+            "output_file",
+            "from_shifts",
+            "from_tiles",
+            "exclude",
+            "tiles_dir",
+            "galvo_dir",
+        ),
+        renamed={"galvo_threshold": "galvo_confidence_threshold"},
+        # decisions 7: the drivers decide by evidence which slice is for calibration
+        defaults={"exclude_first": 0, "detect_calibration": True},
+    ),
+    Step(
+        "create_mosaic_grid",
+        linum_create_mosaic_grid_3d.COMMAND,
+        _plan_mosaics,
+        over="slice",
+        wired=(
+            "output_zarr",
+            "from_root_directory",
+            "from_tiles_list",
+            "slice",
+            "acquisition",
+            "slice_config",
+            "galvo_json",
+        ),
+        renamed={"galvo_threshold": "galvo_confidence_threshold"},
+    ),
+)

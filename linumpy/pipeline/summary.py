@@ -1,0 +1,129 @@
+"""What a run tells: the plan before it, run.json and the report after it, the last lines."""
+
+import datetime
+import importlib.metadata
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from linumpy.cli import runtime
+from linumpy.cli.runtime import Job
+from linumpy.io import atomic
+from linumpy.pipeline.estimate import Needs
+from linumpy.pipeline.state import State
+from linumpy.pipeline.worker import Outcome
+from linumpy.scripts import linum_generate_pipeline_report as report
+
+LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
+
+
+def say_plan(state: State, needs: Needs) -> None:
+    """Print what was found, what would run, and what it needs against what there is."""
+    acquisition = state.acquisition
+    lines = [f"raw            {state.params.raw} ({needs.raw / 1e9:.3f} GB)"]
+    lines += [f"out            {state.layout.out}"]
+    for slice_id in state.selected():
+        raw = acquisition.slices[slice_id]
+        info = raw.tiles[0].info
+        rows, columns = raw.grid
+        missing = f", {raw.n_missing} tiles missing" if raw.n_missing else ""
+        lines.append(
+            f"slice {slice_id}       {columns} x {rows} tiles of {info.nx} x {info.ny} x {info.nz}"
+            f", {info.x_um:g} x {info.y_um:g} µm, n_extra {info.n_extra}{missing}"
+        )
+    absent = ", ".join(acquisition.never_acquired) or "none"
+    lines += [
+        f"never acquired {absent}",
+        f"cut interval   {state.slicing_interval_mm * 1000:g} µm",
+        f"axial sampling {_axial(state)}",
+        f"disk           {needs.disk / 1e9:.3f} GB needed, {needs.disk_free / 1e9:.1f} GB free",
+        f"memory         {needs.memory / 1e9:.2f} GB needed, "
+        f"{needs.memory_allowed / 1e9:.1f} GB allowed",
+        "parameters     "
+        + " ".join(f"{name}={value}" for name, value in sorted(runtime.plain(state.params).items())),
+    ]
+    lines += _advice(state)
+    _print(lines)
+
+
+def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: float) -> None:
+    """Write run.json: versions, command, parameters, what each task cost."""
+    stages = [
+        {
+            "stage": outcome.task.stage,
+            "slice": outcome.task.unit or None,
+            "seconds": round(outcome.seconds, 3),
+            "peak_bytes": outcome.peak_bytes,
+            "bytes_written": outcome.bytes_written,
+            "status": outcome.status,
+        }
+        for outcome in outcomes
+    ]
+    atomic.write_json(
+        state.layout.run_json,
+        {
+            "version": job.version,
+            "command": shlex.join(sys.argv),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "workers": job.workers,
+            "python": platform.python_version(),
+            "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+            "parameters": runtime.plain(state.params),
+            "slicing_interval_mm": state.slicing_interval_mm,
+            "stages": stages,
+            "warnings": [
+                {"what": line, "why": "", "do": ""} for line in _advice(state)
+            ],
+        },
+    )
+
+
+def write_report(state: State) -> None:
+    """Write the page about this run."""
+    params: Any = report.COMMAND.params(
+        input_dir=state.layout.out, output_report=state.layout.report
+    )
+    report.COMMAND.run(params, runtime.make_job(report.COMMAND, params))
+
+
+def say_end(state: State, counts: dict[str, int]) -> None:
+    """Print where everything is and the fates of the slices with their sum."""
+    fates = " + ".join(f"{n} {name}" for name, n in counts.items())
+    out = state.layout
+    lines = [
+        f"volume  {out.volume}",
+        *([f"in RAS  {out.volume_ras}"] if out.volume_ras.exists() else []),
+        f"record  {out.final_config}",
+        f"report  {out.report}",
+        f"slices  {fates} = {sum(counts.values())}",
+        *_advice(state),
+    ]
+    _print(lines)
+
+
+def _advice(state: State) -> list[str]:
+    """Return what the user should know: what is off, and the flag that turns it on."""
+    lines = []
+    first = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info
+    if first.n_extra > 0 and not state.params.detect_galvo:
+        lines.append(
+            f"info.txt says n_extra {first.n_extra}, and galvo detection is off: "
+            "pass --detect_galvo to look for mistimed sweeps"
+        )
+    return lines
+
+
+def _axial(state: State) -> str:
+    given = state.params.axial_resolution
+    header = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info.axial_um
+    if given is None and header is None:
+        return "unknown: pass --axial_resolution (µm in tissue: value in air / refractive index)"
+    return f"{given or header:g} µm"
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, flush=True)  # noqa: T201  this is what the command is for

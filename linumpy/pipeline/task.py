@@ -1,0 +1,134 @@
+"""One unit of work of a stage, and the record that it was done: the base of resume.
+
+A task is up to date when the command, its version, its parameters and the content of what it
+reads are those of the record, and what it made is still there as it was made.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from linumpy.cli import runtime
+from linumpy.cli.command import AnyCommand
+from linumpy.io import atomic, digest
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of one command.
+
+    Parameters
+    ----------
+    stage : str
+        The folder of the stage under OUT.
+    unit : str
+        The slice id that the task works on; empty for a task on the whole acquisition.
+    command, params
+        What is called.
+    makes : tuple of Path
+        Files and folders that exist afterwards; a pattern (``slice_z03*``) stands for all matches.
+    views : mapping
+        Field name → what of that input the result depends on: paths (their content counts) or a
+        JSON value. A source field that is not named here counts with all its content.
+    """
+
+    stage: str
+    unit: str
+    command: AnyCommand
+    params: Any  # Any: the command's own Params
+    makes: tuple[Path, ...]
+    views: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """As the log names it: ``process_slice z03``."""
+        return f"{self.stage} z{self.unit}" if self.unit else self.stage
+
+    def reads(self) -> dict[str, list[Path]]:
+        """Return the files and folders whose content the result depends on, by field."""
+        sources = runtime.paths(self.command, self.params, sources=True)
+        whole = {name: [path] for name, path in sources.items() if name not in self.views}
+        viewed = {name: _paths(view) for name, view in self.views.items() if _paths(view)}
+        return whole | viewed
+
+    def key(self, entries: digest.Entries, version: str) -> str:
+        """Return what identifies the result: command, version, parameters, content read."""
+        roles = runtime.roles(self.command.params)
+        settings = {
+            name: value
+            for name, value in runtime.plain(self.params).items()
+            if name not in roles and name not in self.views
+        }
+        present = sorted(name for name in roles if getattr(self.params, name) is not None)
+        contents = {
+            name: [digest.digest_of(path, entries) for path in paths]
+            for name, paths in self.reads().items()
+        }
+        values = {
+            name: runtime.plain(view) for name, view in self.views.items() if not _paths(view)
+        }
+        identity = [self.command.name, version, settings, present, contents, values]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    def made(self) -> list[Path]:
+        """Return what the task has made, patterns expanded."""
+        found: list[Path] = []
+        for path in self.makes:
+            found += sorted(path.parent.glob(path.name)) if "*" in path.name else [path]
+        return [path for path in found if path.exists()]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The record of a finished task."""
+
+    key: str
+    command: str
+    seconds: float
+    peak_bytes: int
+    inputs: dict[str, digest.Entry]
+    outputs: dict[str, digest.Entry]
+
+    @property
+    def bytes_written(self) -> int:
+        """Size of all that was made."""
+        return sum(entry.size for entry in self.outputs.values())
+
+
+def read_done(path: Path) -> Done | None:
+    """Return the record at ``path``; None where there is none or it cannot be read.
+
+    A record that cannot be read only means that its task is done again.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for name in ("inputs", "outputs"):
+            found[name] = {key: digest.Entry(*entry) for key, entry in found[name].items()}
+        return Done(**found)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def write_done(path: Path, done: Done) -> None:
+    """Write the record, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_json(path, {**vars(done)})
+
+
+def is_current(task: Task, done: Done, entries: digest.Entries, version: str) -> bool:
+    """Say whether the record is of this very task and what it made is still there, unchanged."""
+    outputs = {str(path) for path in digest.list_files(task.made())}
+    unchanged = all(
+        path in entries and entries[path].sha256 == entry.sha256
+        for path, entry in done.outputs.items()
+    )
+    return outputs == set(done.outputs) and unchanged and task.key(entries, version) == done.key
+
+
+def _paths(view: object) -> list[Path]:
+    if isinstance(view, (list, tuple)) and view and all(isinstance(part, Path) for part in view):
+        return list(view)
+    return [view] if isinstance(view, Path) else []

@@ -1,0 +1,170 @@
+"""What happens inside a worker process: look whether a task is current, else do it and record it."""
+
+import contextlib
+import logging
+import logging.handlers
+import os
+import resource
+import shlex
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Literal
+
+from linumpy.cli import machine, runtime
+from linumpy.errors import Defect, LinumpyError
+from linumpy.io import digest
+from linumpy.pipeline.task import Done, Task, is_current, read_done, write_done
+
+Status = Literal["current", "done", "failed"]
+Message = tuple[str, float] | logging.LogRecord
+"""(label, fraction done) of a task, or a line for the log."""
+
+log = logging.getLogger(__name__)
+_messages: "Queue[Message] | None" = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task with what the worker needs to know about the run."""
+
+    task: Task
+    record: Path
+    version: str
+    known: dict[str, digest.Entry]
+    verify: bool
+    workers: int
+    max_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task."""
+
+    task: Task
+    status: Status
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    entries: dict[str, digest.Entry] | None = None
+    bytes_written: int = 0
+    error: BaseException | None = None
+
+
+def start(messages: "Queue[Message]") -> None:
+    """Prepare a worker process: one library thread, logs to the parent, end with the parent."""
+    global _messages  # noqa: PLW0603  one queue per process, set once
+    _messages = messages
+    machine.cap_threads()
+    root = logging.getLogger()
+    root.handlers[:] = [logging.handlers.QueueHandler(messages)]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def perform(order: Order) -> Outcome:
+    """Do one task, unless its record shows that it is done; never raises for the task's own error."""
+    try:
+        return _perform(order)
+    except (LinumpyError, OSError, MemoryError) as error:
+        return Outcome(order.task, "failed", error=error)
+    except Exception as error:  # noqa: BLE001  one slice's defect must not end the others' work
+        log.exception("%s: a fault of linumpy", order.task.label)
+        defect = Defect(f"{type(error).__name__}: {error}", hint="please report; see linumpy.log")
+        return Outcome(order.task, "failed", error=defect)
+
+
+def _perform(order: Order) -> Outcome:
+    task = order.task
+    reads = [path for paths in task.reads().values() for path in paths]
+    done = read_done(order.record)
+    known = {**(done.outputs | done.inputs if done else {}), **order.known}
+    entries = digest.read_entries(reads, known, verify=order.verify)
+    if done is not None:
+        made = digest.read_entries(task.made(), done.outputs, verify=order.verify)
+        if is_current(task, done, entries | made, order.version):
+            _refresh(order, done, entries, made)
+            return Outcome(
+                task, "current", done.seconds, done.peak_bytes, entries | made, done.bytes_written
+            )
+        _say_damage(task, done, made)
+    order.record.unlink(missing_ok=True)
+    _reset_peak()
+    started = time.perf_counter()
+    job = replace(
+        runtime.make_job(task.command, task.params, progress=_report(task.label)),
+        workers=order.workers,
+        max_memory_bytes=order.max_memory_bytes,
+    )
+    for path in runtime.paths(task.command, task.params, sources=False).values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    runtime.run(task.command, task.params, job)
+    seconds = time.perf_counter() - started
+    made = digest.read_entries(task.made())
+    done = Done(
+        key=task.key(entries, order.version),
+        command=shlex.join([task.command.name, *runtime.to_argv(task.command, task.params)]),
+        seconds=round(seconds, 3),
+        peak_bytes=_peak_bytes(),
+        inputs=entries,
+        outputs=made,
+    )
+    write_done(order.record, done)
+    return Outcome(task, "done", seconds, done.peak_bytes, entries | made, done.bytes_written)
+
+
+def _refresh(
+    order: Order, done: Done, entries: dict[str, digest.Entry], made: dict[str, digest.Entry]
+) -> None:
+    """Record the new stat of files that were touched but hold what they held."""
+    if done.inputs != entries or done.outputs != made:
+        write_done(order.record, replace(done, inputs=entries, outputs=made))
+
+
+def _say_damage(task: Task, done: Done, made: dict[str, digest.Entry]) -> None:
+    """Name files of an earlier run that are not what was written then."""
+    for path, entry in done.outputs.items():
+        now = made.get(path)
+        if now is None:
+            log.warning("%s: %s is gone; it is made again", task.label, path)
+        elif now.sha256 != entry.sha256:
+            log.warning("%s: %s is not what was written; it is made again", task.label, path)
+
+
+def _report(label: str) -> Callable[[float, float], None]:
+    last = 0.0
+
+    def report(done: float, total: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if _messages is not None and (now - last > 0.1 or done >= total):  # noqa: PLR2004  10 Hz
+            last = now
+            _messages.put((label, done / total if total else 0.0))
+
+    return report
+
+
+def _reset_peak() -> None:
+    # Linux keeps the peak per process; 5 resets it, so each task has its own.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_bytes() -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _end_with_parent(parent: int) -> None:
+    """Leave when the parent is gone, so that a killed run does not work on behind the next one."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
