@@ -1,0 +1,376 @@
+"""Raw tile folders: headers to values, pixels memory-mapped.
+
+Here: finding tiles, ``info.txt``, ``image_*.bin``, and writing tiles (the simulator's way out).
+Not here: what the positions mean (`linumpy.mosaic.grid`), the galvo (`linumpy.preproc.xyzcorr`).
+Pixels are (depth, A-line, B-scan), column-major as on disk; volumes are (z, y, x), see `to_zyx`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linumpy.core.acquisition import Acquisition, RawSlice, Tile, TileInfo
+from linumpy.core.slice_id import SliceId
+from linumpy.errors import BadFile, BadValue, MissingFile, UnknownSlice
+from linumpy.io import atomic
+from linumpy.io.info import read_info, write_info
+from linumpy.io.interval import slicing_interval_mm
+
+__all__ = [
+    "PixelSequence",
+    "check_images",
+    "discover",
+    "read_info",
+    "read_tile",
+    "slicing_interval_mm",
+    "to_zyx",
+    "to_zyx_legacy",
+    "write_tile",
+]
+
+INFO = "info.txt"
+_TILE = re.compile(r"tile_x(\d+)_y(\d+)_z(\d+)")
+_IMAGE = re.compile(r"image_\d+\.bin")
+_PIXEL_TYPE = np.dtype("<f4")
+# Fields that all tiles of a slice share: one shape, one sampling.
+_SHARED = ("nx", "ny", "nz", "n_extra", "n_repeat", "width_um", "height_um", "axial_um")
+
+
+def discover(*roots: str | Path, only: Iterable[SliceId] | None = None) -> Acquisition:
+    """Find the tiles below ``roots`` and read their headers; no pixel is read.
+
+    Folders named ``tile_x<n>_y<n>_z<n>`` count, at any depth: flat, ``z00/tile_…``,
+    ``slice_z00/tiles/tile_…``. A root may itself be a tile. Stray files are ignored.
+
+    Parameters
+    ----------
+    *roots : path
+        Folders to search; links are followed.
+    only : iterable of SliceId, optional
+        Read these slices and no other.
+
+    Returns
+    -------
+    Acquisition
+        Slices in the order of ids, tiles of a slice by (y, x).
+
+    Raises
+    ------
+    MissingFile
+        If a root, every tile, or an ``info.txt`` is missing.
+    BadFile
+        If a header cannot be right, two folders claim one tile, or tiles of a slice differ in size.
+    UnknownSlice
+        If a slice of ``only`` has no tile.
+    """
+    wanted = None if only is None else set(only)
+    by_slice: dict[SliceId, dict[tuple[int, int], Tile]] = {}
+    names_seen: set[SliceId] = set()
+    for folder in _tile_folders(roots):
+        x, y, slice_id = _parse_name(folder.name)
+        names_seen.add(slice_id)
+        if wanted is not None and slice_id not in wanted:
+            continue
+        tiles = by_slice.setdefault(slice_id, {})
+        if (y, x) in tiles:
+            raise BadFile(
+                f"tile x={x}, y={y} of slice {slice_id} is there twice: "
+                f"{tiles[y, x].folder} and {folder}",
+                hint="keep one of the two folders",
+            )
+        tiles[y, x] = Tile(
+            slice_id=slice_id,
+            x=x,
+            y=y,
+            folder=folder,
+            info=read_info(folder / INFO),
+            images=_images(folder),
+        )
+    _check_found(roots, wanted, names_seen)
+    slices = {key: _raw_slice(key, by_slice[key]) for key in sorted(by_slice)}
+    return Acquisition(slices=slices)
+
+
+def check_images(tile: Tile) -> None:
+    """Check the sizes of a tile's files against its header, without reading pixels.
+
+    Raises
+    ------
+    MissingFile
+        If there is no ``image_*.bin``.
+    BadFile
+        If a file is truncated or holds other numbers than float32; names it, with bytes found and
+        expected.
+    """
+    if not tile.images:
+        others = sorted(p.name for p in tile.folder.iterdir() if p.name != INFO)
+        raise MissingFile(
+            f"slice {tile.slice_id}: no image_*.bin in {tile.folder}"
+            + (f" (it holds {', '.join(others[:5])})" if others else ""),
+            hint="raw tiles are float32 files image_00000.bin, image_00001.bin, …; "
+            "copy the missing data, or exclude the slice",
+        )
+    _check_sizes(tile, [_size(tile, path) for path in tile.images])
+
+
+def read_tile(tile: Tile) -> NDArray[np.float32]:
+    """Return the pixels of a tile, galvo-return A-lines included.
+
+    One file without repeats is memory-mapped: nothing is read before it is used, so a caller
+    reduces a tile without holding it. Several files are joined by name, repeats are averaged.
+
+    Returns
+    -------
+    array, float32, shape (nz, nx + n_extra, ny)
+        Column-major (depth fastest), read-only; B-scans after ``ny`` are left out.
+
+    Raises
+    ------
+    MissingFile, BadFile
+        As `check_images`.
+    """
+    check_images(tile)
+    info = tile.info
+    n_frames = info.ny * info.n_repeat
+    maps = [_map_file(tile, path) for path in tile.images]
+    frames = maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+    frames = frames[:, :, :n_frames]
+    if info.n_repeat == 1:
+        return frames
+    # The repeat index varies fastest among the frames.
+    repeats = frames.reshape(info.nz, -1, info.n_repeat, info.ny, order="F")
+    return np.asfortranarray(repeats.mean(axis=2, dtype=np.float32))
+
+
+def to_zyx(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a view as (z, y, x): A-line → X, B-scan → Y.
+
+    Parameters
+    ----------
+    pixels : array, shape (nz, A-lines, B-scans)
+
+    Returns
+    -------
+    array, shape (nz, B-scans, A-lines)
+    """
+    return pixels.transpose(0, 2, 1)
+
+
+def to_zyx_legacy(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a view as (z, y, x) for old acquisitions: the anti-transpose of `to_zyx`.
+
+    Their B-scans advance along −X and their A-lines along −Y:
+    ``out[d, i, j] = zyx[d, N₁ − 1 − j, N₂ − 1 − i]``.
+
+    Parameters
+    ----------
+    pixels : array, shape (nz, A-lines, B-scans)
+
+    Returns
+    -------
+    array, shape (nz, A-lines, B-scans)
+    """
+    return pixels[:, ::-1, ::-1]
+
+
+class PixelSequence(Sequence[NDArray[np.float32]]):
+    """Tiles as a sequence of pixel arrays, each opened when it is asked for."""
+
+    def __init__(self, tiles: Sequence[Tile]) -> None:
+        self._tiles = tiles
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "PixelSequence": ...
+    def __getitem__(self, index: int | slice) -> "NDArray[np.float32] | PixelSequence":
+        """Open one tile, or take a part of the sequence."""
+        if isinstance(index, slice):
+            return PixelSequence(self._tiles[index])
+        return read_tile(self._tiles[index])
+
+
+def write_tile(
+    folder: str | Path, pixels: NDArray[np.float32], info: TileInfo, *, n_files: int = 1
+) -> None:
+    """Write one tile as the rig does; the folder appears whole.
+
+    Parameters
+    ----------
+    folder : path
+        ``…/tile_x02_y01_z03``; the name carries the tile's place.
+    pixels : array, float32, shape (nz, nx + n_extra, ny · n_repeat)
+        Depth, A-line, frame; of the frames the repeat varies fastest.
+    info : TileInfo
+        Becomes ``info.txt``.
+    n_files : int
+        Over how many ``image_*.bin`` the frames are spread.
+
+    Raises
+    ------
+    BadValue
+        If the name is not a tile's, the shape does not fit ``info``, or frames are too few.
+    """
+    folder = Path(folder)
+    _parse_name(folder.name)
+    expected = (info.nz, info.nx + info.n_extra, info.ny * info.n_repeat)
+    if pixels.shape != expected:
+        raise BadValue(f"{folder}: pixels have shape {pixels.shape}, the header says {expected}")
+    if not 1 <= n_files <= expected[2]:
+        raise BadValue(f"{folder}: n_files={n_files}; allowed: 1 to {expected[2]} (frames)")
+    with atomic.replacing(folder) as partial:
+        partial.mkdir()
+        write_info(partial / INFO, info)
+        for number, frames in enumerate(np.array_split(pixels, n_files, axis=2)):
+            with (partial / f"image_{number:05d}.bin").open("wb") as stream:
+                # The transpose of a column-major array is row-major: bytes go out as they lie.
+                np.ascontiguousarray(frames.T, dtype=_PIXEL_TYPE).tofile(stream)
+
+
+class _Size(NamedTuple):
+    path: Path
+    n_bytes: int
+
+
+def _tile_folders(roots: Iterable[str | Path]) -> Iterator[Path]:
+    """Yield tile folders in the order of their paths; a folder linked twice is seen once."""
+    seen: set[tuple[int, int]] = set()
+    for root in map(Path, roots):
+        if not root.is_dir():
+            raise MissingFile(f"{root}: no such folder of raw tiles", hint="check the path")
+        if _TILE.match(root.absolute().name):
+            yield root.absolute() if not root.name else root
+            continue
+        yield from _below(root, seen)
+
+
+def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    status = folder.stat()
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    for name in names:
+        if _TILE.match(name):
+            yield folder / name
+        elif not name.startswith("."):
+            yield from _below(folder / name, seen)
+
+
+def _parse_name(name: str) -> tuple[int, int, SliceId]:
+    found = _TILE.match(name)
+    if found is None:
+        raise BadValue(f"{name!r} is not a tile's name", hint="write tile_x<n>_y<n>_z<n>")
+    return int(found[1]), int(found[2]), SliceId(int(found[3]))
+
+
+def _images(folder: Path) -> tuple[Path, ...]:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if _IMAGE.fullmatch(entry.name))
+    return tuple(folder / name for name in names)
+
+
+def _check_found(
+    roots: Sequence[str | Path], wanted: set[SliceId] | None, names_seen: set[SliceId]
+) -> None:
+    where = ", ".join(map(str, roots))
+    if not names_seen:
+        raise MissingFile(
+            f"{where}: no tile found",
+            hint="tiles are folders named tile_x<n>_y<n>_z<n>, at any depth below the path",
+        )
+    absent = sorted((wanted or set()) - names_seen)
+    if absent:
+        raise UnknownSlice(
+            f"{where}: no tile of slice {', '.join(absent)}",
+            hint=f"slices with tiles: {', '.join(sorted(names_seen))}",
+        )
+
+
+def _raw_slice(slice_id: SliceId, tiles: dict[tuple[int, int], Tile]) -> RawSlice:
+    ordered = tuple(tiles[place] for place in sorted(tiles))
+    first = ordered[0]
+    for tile in ordered[1:]:
+        for name in _SHARED:
+            one, other = getattr(first.info, name), getattr(tile.info, name)
+            if one != other:
+                raise BadFile(
+                    f"slice {slice_id}: tiles differ in {name}: {one} in {first.folder / INFO}, "
+                    f"{other} in {tile.folder / INFO}",
+                    hint="all tiles of a slice need one size and sampling; "
+                    "move tiles of another acquisition away",
+                )
+        if (first.info.stage_x_mm is None) != (tile.info.stage_x_mm is None):
+            raise BadFile(
+                f"slice {slice_id}: of {first.folder / INFO} and {tile.folder / INFO} "
+                "only one has stage_x_pos_mm",
+                hint="all tiles need their stage position, or none",
+            )
+    return RawSlice(slice_id=slice_id, tiles=ordered)
+
+
+def _frame_bytes(info: TileInfo) -> int:
+    return info.nz * (info.nx + info.n_extra) * _PIXEL_TYPE.itemsize
+
+
+def _size(tile: Tile, path: Path) -> _Size:
+    try:
+        return _Size(path, path.stat().st_size)
+    except OSError as error:
+        raise _unreadable(tile, path, error) from error
+
+
+def _check_sizes(tile: Tile, sizes: Sequence[_Size]) -> None:
+    info = tile.info
+    frame = _frame_bytes(info)
+    expected = frame * info.ny * info.n_repeat
+    total = sum(size.n_bytes for size in sizes)
+    layout = (
+        f"{info.nz} depths × {info.nx + info.n_extra} A-lines × {info.ny * info.n_repeat} frames "
+        "of float32"
+    )
+    if total == 2 * expected:
+        raise BadFile(
+            f"slice {tile.slice_id}: {sizes[0].path} holds {total} bytes, twice the {expected} "
+            f"of {layout}: complex64 or float64 numbers",
+            hint="only float32 amplitudes are read; convert the tile",
+        )
+    broken = next((size for size in sizes if size.n_bytes % frame), None)
+    if broken is None and total >= expected:
+        return
+    broken = broken or sizes[-1]
+    others = total - broken.n_bytes
+    raise BadFile(
+        f"slice {tile.slice_id}: {broken.path} is truncated or of another format: found "
+        f"{broken.n_bytes} bytes, expected {max(expected - others, frame)} ({layout}"
+        + (f" over {len(sizes)} files)" if len(sizes) > 1 else ")"),
+        hint="copy the file again from the instrument, or exclude the slice (use=false)",
+    )
+
+
+def _map_file(tile: Tile, path: Path) -> NDArray[np.float32]:
+    info = tile.info
+    n_frames = path.stat().st_size // _frame_bytes(info)
+    shape = (info.nz, info.nx + info.n_extra, n_frames)
+    if n_frames == 0:
+        return np.empty(shape, np.float32, order="F")
+    try:
+        return np.memmap(path, dtype=_PIXEL_TYPE, mode="r", shape=shape, order="F")
+    except OSError as error:
+        raise _unreadable(tile, path, error) from error
+
+
+def _unreadable(tile: Tile, path: Path, error: OSError) -> BadFile:
+    return BadFile(
+        f"slice {tile.slice_id}: {path} cannot be read ({error.strerror or error})",
+        hint="check its permissions and the disk, or exclude the slice (use=false)",
+    )
