@@ -69,7 +69,8 @@ def _from_stage(acquisition: Acquisition) -> float | None:
     heights = [(key.number, stage_z_mm(raw)) for key, raw in acquisition.slices.items()]
     known = [(number, z) for number, z in heights if z is not None]
     steps = [(z2 - z1) / (n2 - n1) for (n1, z1), (n2, z2) in itertools.pairwise(known)]
-    interval = abs(statistics.median(steps)) if steps else 0.0
+    # 1e-6 mm: far below any stage, and 0.6 − 0.4 is 0.2 again
+    interval = round(abs(statistics.median(steps)), 6) if steps else 0.0
     return interval or None
 
 
