@@ -31,3 +31,15 @@ check: setup  ## format, lint, types
 fix: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+demo: setup  ## simulate an acquisition with planted faults, reconstruct it, compare
+	$(BIN)/python checks/demo.py
+
+sample: setup  ## the shared real-anatomy acquisition against its truth
+	$(BIN)/python checks/sample.py
+
+sweep: setup  ## twelve simulated acquisitions against their truth (about 20 minutes)
+	$(BIN)/python checks/sweep.py
+
+bench: setup  ## time, memory and bytes of each stage beside a physical floor
+	$(BIN)/python benchmarks/run.py
