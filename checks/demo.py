@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from planted import Reference, check_gaps, compare, load_truth, table
 
+from linumpy.pipeline.steps import STEPS
+
 FOLDER = Path("demo")
 
 
 def main() -> int:
-    """Print planted against found, fault by fault; 1 on a difference or a stage that did not run."""
+    """Print planted against found, fault by fault; 1 when they differ or a stage did not run."""
     raw, out = FOLDER / "raw", FOLDER / "out"
     started = time.monotonic()
     if not (raw / "truth.json").exists():
@@ -40,8 +42,6 @@ def main() -> int:
 
 def stages_not_run(out: Path) -> list[str]:
     """Return the stages of the graph that left no record of having run."""
-    from linumpy.pipeline.steps import STEPS
-
     ran = {entry["stage"] for entry in json.loads((out / "run.json").read_text())["stages"]}
     return [step.stage for step in STEPS if step.stage not in ran]
 

@@ -202,7 +202,7 @@ def _ncc(found: Plane, wanted: Plane) -> float:
 
 
 def check_gaps(rows: list[Row], out: Path) -> None:
-    """A single missing slice between two used ones is interpolated, or refused with a reason."""
+    """Expect that a lone missing slice between used ones is filled, or refused with a reason."""
     record = {
         row["slice_id"]: row
         for row in csv.DictReader((out / "slice_config_final.csv").open(encoding="utf-8"))

@@ -288,7 +288,8 @@ def _annotations(hint: object) -> list[object]:
     return []
 
 
-def _default(field: dataclasses.Field[Any]) -> object:
+def default_of(field: dataclasses.Field[Any]) -> object:
+    """Return a field's default, MISSING where it has none."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return field.default
@@ -343,7 +344,7 @@ def _docstrings(params: type[object]) -> dict[str, str]:
     except (OSError, TypeError):  # made at run time: its helps are in its annotations
         return {}
     (node,) = ast.parse(textwrap.dedent(source)).body
-    assert isinstance(node, ast.ClassDef)  # noqa: S101
+    assert isinstance(node, ast.ClassDef)
     found = {}
     for before, after in zip(node.body, node.body[1:], strict=False):
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name):

@@ -1,4 +1,4 @@
-"""The local driver: look at the raw headers, check the machine, run the stages, close the record."""
+"""The local driver: raw headers, what the machine can hold, the stages, the final record."""
 
 import logging
 import time
@@ -13,8 +13,8 @@ from linumpy.pipeline import estimate, local, record, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
 from linumpy.pipeline.pool import Pool
-from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
 from linumpy.pipeline.preproc import STEPS as PREPROC
+from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
 from linumpy.pipeline.state import State
 from linumpy.pipeline.version import code_version
 

@@ -1,4 +1,4 @@
-"""A stage of the pipeline, declared once: its command, what it runs over, which flag turns it on."""
+"""A stage, declared once: its command, what it runs over, which flag turns it on."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,6 @@
 
 import fcntl
 import logging
-
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -106,7 +105,7 @@ class Runner:
         )
 
     def _record_failures(self, step: Step, failed: list[Outcome]) -> None:
-        """Write ``failed: <stage>: <reason>`` into the record; a failed whole stage ends the run."""
+        """Record ``failed: <stage>: <reason>``; a stage on the whole acquisition ends the run."""
         for outcome in failed:
             if not outcome.task.unit:
                 raise outcome.error or Defect(f"{step.stage} failed")
@@ -181,5 +180,3 @@ def log_file(path: Path) -> Iterator[None]:
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()
-
-

@@ -4,18 +4,6 @@ from linumpy.io import slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
-from linumpy.scripts import (
-    linum_align_mosaics_3d_from_shifts,
-    linum_align_to_ras,
-    linum_assess_slice_quality,
-    linum_auto_exclude_slices,
-    linum_detect_rehoming,
-    linum_interpolate_missing_slice,
-    linum_normalize_z_intensity,
-    linum_process_slice,
-    linum_register_pairwise,
-    linum_stack_slices_motor,
-)
 from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
@@ -146,8 +134,7 @@ def _plan_pairwise(step: Step, state: State) -> list[Task]:
             makes=[out.stage(step.stage) / out.common(moving).name.removesuffix(".ome.zarr")],
             in_fixed=out.common(fixed),
             in_moving=out.common(moving),
-            out_directory=out.stage(step.stage)
-            / out.common(moving).name.removesuffix(".ome.zarr"),
+            out_directory=out.stage(step.stage) / out.common(moving).name.removesuffix(".ome.zarr"),
         )
         for fixed, moving in state.pairs()
     ]
@@ -157,7 +144,9 @@ def _plan_auto_exclude(step: Step, state: State) -> list[Task]:
     folder = state.layout.stage(step.stage)
     pairs = state.layout.stage("register_pairwise")
     pairs.mkdir(parents=True, exist_ok=True)
-    names = [state.layout.common(moving).name.removesuffix(".ome.zarr") for _, moving in state.pairs()]
+    names = [
+        state.layout.common(moving).name.removesuffix(".ome.zarr") for _, moving in state.pairs()
+    ]
     return [
         state.task(
             step,

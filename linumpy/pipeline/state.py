@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class State:
     ) -> Task:
         """Return a task of ``step``: the run's settings, and the fields that the plan wires."""
         missing = set(step.wired) ^ set(wired)
-        assert not missing, f"{step.stage}: wired fields differ: {missing}"  # noqa: S101
+        assert not missing, f"{step.stage}: wired fields differ: {missing}"
         params = step.command.params(**step.settings(self.params), **wired)
         return Task(
             stage=step.stage,
@@ -79,7 +80,7 @@ class State:
         rows, used = self.rows, self.used()
         left = set(parse_ids(self.params.leave_gap))
         found = []
-        for before, after in zip(used, used[1:], strict=False):
+        for before, after in pairwise(used):
             missing = SliceId(before.number + 1)
             if after.number - before.number != 2 or missing in left:  # noqa: PLR2004
                 continue
@@ -92,7 +93,5 @@ class State:
         """Return (fixed, moving) for every two used slices with neighbouring ids."""
         used = self.used()
         return [
-            (fixed, moving)
-            for fixed, moving in zip(used, used[1:], strict=False)
-            if moving.number - fixed.number == 1
+            (fixed, moving) for fixed, moving in pairwise(used) if moving.number - fixed.number == 1
         ]

@@ -42,7 +42,9 @@ def say_plan(state: State, needs: Needs) -> None:
         f"memory         {needs.memory / 1e9:.2f} GB needed, "
         f"{needs.memory_allowed / 1e9:.1f} GB allowed",
         "parameters     "
-        + " ".join(f"{name}={value}" for name, value in sorted(runtime.plain(state.params).items())),
+        + " ".join(
+            f"{name}={value}" for name, value in sorted(runtime.plain(state.params).items())
+        ),
     ]
     lines += _advice(state)
     _print(lines)
@@ -74,9 +76,7 @@ def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: f
             "parameters": runtime.plain(state.params),
             "slicing_interval_mm": state.slicing_interval_mm,
             "stages": stages,
-            "warnings": [
-                {"what": line, "why": "", "do": ""} for line in _advice(state)
-            ],
+            "warnings": [{"what": line, "why": "", "do": ""} for line in _advice(state)],
         },
     )
 

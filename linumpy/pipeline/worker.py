@@ -1,4 +1,4 @@
-"""What happens inside a worker process: look whether a task is current, else do it and record it."""
+"""Inside a worker process: look whether a task is current, else do it and record it."""
 
 import contextlib
 import logging
@@ -10,14 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from multiprocessing.queues import Queue
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from linumpy.cli import machine, runtime
 from linumpy.errors import Defect, LinumpyError
 from linumpy.io import digest
 from linumpy.pipeline.task import Done, Task, is_current, read_done, write_done
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
 
 Status = Literal["current", "done", "failed"]
 Message = tuple[str, float] | logging.LogRecord
@@ -66,12 +68,12 @@ def start(messages: "Queue[Message]") -> None:
 
 
 def perform(order: Order) -> Outcome:
-    """Do one task, unless its record shows that it is done; never raises for the task's own error."""
+    """Do one task, unless its record shows that it is done; its own error is an outcome."""
     try:
         return _perform(order)
     except (LinumpyError, OSError, MemoryError) as error:
         return Outcome(order.task, "failed", error=error)
-    except Exception as error:  # noqa: BLE001  one slice's defect must not end the others' work
+    except Exception as error:  # one slice's defect must not end the others' work
         log.exception("%s: a fault of linumpy", order.task.label)
         defect = Defect(f"{type(error).__name__}: {error}", hint="please report; see linumpy.log")
         return Outcome(order.task, "failed", error=defect)
@@ -166,5 +168,3 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)
-
-
