@@ -114,7 +114,7 @@ class Runner:
             for outcome in failed
         }
         rows = slice_config.stamp_many(self.state.rows, updates, append_notes=True)
-        path = self.state.layout.stage(step.stage) / "slice_config.csv"
+        path = self.state.layout.stage(step.stage) / "slice_config_failed.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         history.write_record(path, rows, before=self.state.record, author=self.job)
         self.state.record = path
