@@ -68,8 +68,9 @@ def check(column: Column, value: object) -> Value:
     BadValue
         If the column cannot hold it.
     """
-    item = getattr(value, "item", None)
-    value = item() if callable(item) else value
+    if type(value) not in _PLAIN:
+        item = getattr(value, "item", None)
+        value = item() if callable(item) else value
     if column.kind == "text":
         return as_text(value)
     if column.kind in ("boolean", "optional_boolean"):
@@ -85,6 +86,14 @@ def format_value(column: Column, value: object) -> str:
     if column.kind == "score" and isinstance(checked, float):
         return format_score(checked)
     return as_text(checked)
+
+
+def format_column(column: Column, values: Sequence[object]) -> list[str]:
+    """Return the texts of a whole column; each distinct value is formatted once."""
+    if not set(map(type, values)) <= _EXACT[column.kind]:
+        values = [check(column, value) for value in values]  # 1, 1.0 and True are one dict key
+    texts = {value: format_value(column, value) for value in dict.fromkeys(values)}
+    return [texts[value] for value in values]
 
 
 def format_score(score: float) -> str:
@@ -218,6 +227,15 @@ def _check_number(column: Column, value: object) -> Value:
 
 
 _NUMBERS = ("score", "number")
+_PLAIN = frozenset({str, bool, float, int, type(None)})
+_EXACT: Mapping[Kind, frozenset[type]] = {
+    "id": frozenset({SliceId}),
+    "boolean": frozenset({bool}),
+    "optional_boolean": frozenset({bool, type(None)}),
+    "score": frozenset({float, type(None)}),
+    "number": frozenset({float, type(None)}),
+    "text": frozenset({str}),
+}
 _DEFAULTS: Mapping[Kind, Value] = {
     "id": "",
     "boolean": False,

@@ -70,24 +70,25 @@ def write(path: str | Path, shifts: Iterable[Shift]) -> None:
     OSError
         Whatever the disk says; what stood at ``path`` still stands.
     """
-    records = [
-        (
-            str(shift.fixed.number),
-            str(shift.moving.number),
-            *(_number(i, value) for i, value in enumerate(_numbers(shift), start=2)),
-            "" if shift.reliable is None else str(int(shift.reliable)),
-        )
-        for shift in shifts
-    ]
-    atomic.write_bytes(path, table.to_bytes(CANONICAL_COLUMNS, records))
+    shifts = tuple(shifts)
+    texts = {
+        "fixed_id": [str(shift.fixed.number) for shift in shifts],
+        "moving_id": [str(shift.moving.number) for shift in shifts],
+        "x_shift": [_number(shift.x_px) for shift in shifts],
+        "y_shift": [_number(shift.y_px) for shift in shifts],
+        "x_shift_mm": [_number(shift.x_mm) for shift in shifts],
+        "y_shift_mm": [_number(shift.y_mm) for shift in shifts],
+        "reliable": [_flag(shift.reliable) for shift in shifts],
+    }
+    atomic.write_bytes(path, table.to_bytes(texts))
 
 
-def _numbers(shift: Shift) -> tuple[float, float, float, float]:
-    return (shift.x_px, shift.y_px, shift.x_mm, shift.y_mm)
+def _number(value: float) -> str:
+    return columns.format_value(COLUMNS[2], value).removesuffix(".0")
 
 
-def _number(i: int, value: float) -> str:
-    return columns.format_value(COLUMNS[i], value).removesuffix(".0")
+def _flag(is_reliable: bool | None) -> str:
+    return "" if is_reliable is None else str(int(is_reliable))
 
 
 def _with_plain_flags(found: Table) -> Table:
@@ -95,7 +96,7 @@ def _with_plain_flags(found: Table) -> Table:
         return found
     i = found.columns.index("reliable")
     records = [
-        [*cells[:i], _FLAGS.get(cells[i].strip(), cells[i]), *cells[i + 1 :]]
+        (*cells[:i], _FLAGS.get(cells[i].strip(), cells[i]), *cells[i + 1 :])
         for cells in found.records
     ]
     return Table(found.path, found.columns, records, found.lines, found.decimal)

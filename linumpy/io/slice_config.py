@@ -12,7 +12,7 @@ Who changed what is in `io.history`, the fate of a slice in `core.fate`, the shi
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
@@ -45,9 +45,9 @@ COLUMNS = (
 CANONICAL_COLUMNS = tuple(column.name for column in COLUMNS)
 FRAGMENTS = "slice_z*_manifest.csv"
 NOTE_SEPARATOR = "; "
+KEY = COLUMNS[0]
 
 _BY_NAME = {column.name: column for column in COLUMNS}
-_KEY = COLUMNS[:1]  # all that a fragment must have
 log = logging.getLogger(__name__)
 
 
@@ -89,8 +89,7 @@ def parse(path: str | Path) -> tuple[Rows, list[Problem]]:
     names = _ordered(found.columns)
     cells = [values.get(name) or [_column(name).default] * len(ids) for name in names]
     return {
-        SliceId(slice_id): dict(zip(names, row, strict=True))
-        for slice_id, *row in zip(ids, *cells, strict=True)
+        SliceId(row[0]): dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
     }, []
 
 
@@ -112,12 +111,18 @@ def write(path: str | Path, rows: RowsLike) -> None:
 
 def to_bytes(rows: RowsLike) -> bytes:
     """Return the bytes that `write` writes; raises what it raises for rows that cannot be."""
-    checked = [_checked(slice_id, row) for slice_id, row in rows.items()]
-    if len({row["slice_id"] for row in checked}) < len(checked):
+    ids = [SliceId(key) for key in rows]
+    if len(set(ids)) < len(ids):
         raise BadValue("two rows have the same slice id", hint="keep one of them")
-    names = _ordered(dict.fromkeys(name for row in checked for name in row))
-    blank = {name: columns.as_text(_column(name).default) for name in names}
-    return table.to_bytes(names, [tuple((blank | row).values()) for row in checked])
+    shapes = dict.fromkeys(map(tuple, rows.values()))  # few, however many rows there are
+    texts = {}
+    for name in _ordered(dict.fromkeys(name for shape in shapes for name in shape)):
+        column = _column(name)
+        missing = "" if column.is_required else column.default  # an empty use is refused
+        values = [row.get(name, missing) for row in rows.values()]
+        texts[name] = list(ids) if column is KEY else _texts(column, ids, values)
+    _check_keys(ids, rows)
+    return table.to_bytes(texts)
 
 
 def stamp(rows: RowsLike, slice_id: object, values: Stamps, *, append_notes: bool = False) -> Rows:
@@ -281,16 +286,20 @@ def _column(name: str) -> Column:
     return Column(name, "text", "")
 
 
-def _checked(key: object, row: Mapping[str, Value]) -> dict[str, str]:
-    """Return the texts of a row, by column."""
-    slice_id = SliceId(key)
-    full = {"slice_id": slice_id} | dict(row)
-    if "use" not in full:
-        raise BadValue(f"slice {slice_id}: there is no value for use", hint="write true or false")
-    return {
-        name: columns.format_value(_column(name), _check_cell(slice_id, name, value))
-        for name, value in full.items()
-    }
+def _texts(column: Column, ids: list[SliceId], values: Sequence[Value]) -> list[str]:
+    """Return the cells of a column; where one is refused, the error names its slice."""
+    try:
+        return columns.format_column(column, values)
+    except BadValue:
+        for slice_id, value in zip(ids, values, strict=True):
+            _check_cell(slice_id, column.name, value)
+        raise
+
+
+def _check_keys(ids: list[SliceId], rows: RowsLike) -> None:
+    for slice_id, row in zip(ids, rows.values(), strict=True):
+        if row.get("slice_id", slice_id) != slice_id:
+            _check_cell(slice_id, "slice_id", row["slice_id"])
 
 
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:
@@ -298,9 +307,11 @@ def _ordered(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _duplicates(found: Table, ids: list[Value]) -> list[Problem]:
+    if len(set(ids)) == len(ids):
+        return []
     first: dict[Value, int] = {}
     wrong = []
-    position = found.columns.index("slice_id") if ids else 0
+    position = found.columns.index("slice_id")
     for slice_id, line, cells in zip(ids, found.lines, found.records, strict=False):
         earlier = first.setdefault(slice_id, line)
         if earlier != line and slice_id:
@@ -343,7 +354,7 @@ def _collect(paths: Iterable[Path]) -> dict[SliceId, dict[str, dict[Value, Path]
 def _read_fragment(path: Path) -> Rows:
     """Return the rows of a fragment with only the columns that it has."""
     found, wrong = table.scan(path, CANONICAL_COLUMNS)
-    schema = [*_KEY, *(column for column in COLUMNS[1:] if column.name in found.columns)]
+    schema = [KEY, *(column for column in COLUMNS[1:] if column.name in found.columns)]
     values, bad_cells = columns.parse_table(found, schema) if found.columns else ({}, [])
     ids = values.pop("slice_id", [])
     wrong = sorted([*wrong, *bad_cells, *_duplicates(found, ids)], key=lambda one: one.line)

@@ -7,7 +7,7 @@ columns a record has is in `io.slice_config` and `io.shifts`.
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class Table:
 
     path: Path
     columns: tuple[str, ...]
-    records: list[list[str]]
+    records: list[tuple[str, ...]]
     lines: list[int]
     decimal: str
 
@@ -104,15 +104,24 @@ def scan(path: str | Path, known: Sequence[str]) -> tuple[Table, list[Problem]]:
         return Table(path, (), [], [], "."), [stop.problem]
 
 
-def to_bytes(columns: Sequence[str], records: Iterable[Sequence[str]]) -> bytes:
+def to_bytes(columns: Mapping[str, Sequence[str]]) -> bytes:
     """Return the bytes of a table: comma-separated UTF-8, lines end with LF.
+
+    Parameters
+    ----------
+    columns : mapping
+        Name to the texts of its cells, all of one length.
 
     Raises
     ------
     BadValue
         If a text cannot be stored: a NUL character or half of a surrogate pair.
     """
-    lines = [",".join(map(_quoted, cells)) for cells in (columns, *records)]
+    cells = [
+        map({text: _quoted(text) for text in set(texts)}.__getitem__, texts)
+        for texts in columns.values()
+    ]
+    lines = [",".join(map(_quoted, columns)), *map(",".join, zip(*cells, strict=True))]
     text = "\n".join(lines) + "\n"
     if "\0" in text:
         raise BadValue("a text of the table holds a NUL character", hint="remove it")
@@ -199,7 +208,7 @@ def _delimiter(text: str) -> str:
     return ";" if ";" in first and "," not in first else ","
 
 
-def _records(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+def _records(text: str, delimiter: str) -> list[tuple[int, tuple[str, ...]]]:
     """Return (first line, cells) of every record that is not a blank line."""
     # A process-wide limit of 128 kB per cell by default; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -209,7 +218,7 @@ def _records(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
-                found.append((line, cells))
+                found.append((line, tuple(cells)))
             line = reader.line_num + 1
     except csv.Error as error:
         raise _Unreadable(

@@ -72,9 +72,9 @@ def build_cumulative_shifts(
     if resolution is not None and not (math.isfinite(resolution) and resolution > 0):
         raise BadValue(f"resolution is {resolution} mm", hint="give a positive number of mm")
     positions = _positions(_steps(shifts))
-    scale = 1.0 if resolution is None else 1.0 / resolution
+    unit_mm = 1.0 if resolution is None else resolution
     selected = {key: _position(SliceId(key), positions) for key in selected_slice_ids}
-    return {key: (x_mm * scale, y_mm * scale) for key, (x_mm, y_mm) in selected.items()}
+    return {key: (x_mm / unit_mm, y_mm / unit_mm) for key, (x_mm, y_mm) in selected.items()}
 
 
 def _steps(shifts: Sequence[Shift] | Columns) -> dict[tuple[SliceId, SliceId], Step]:
