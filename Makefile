@@ -43,3 +43,6 @@ sweep: setup  ## twelve simulated acquisitions against their truth (about 20 min
 
 bench: setup  ## time, memory and bytes of each stage beside a physical floor
 	$(BIN)/python benchmarks/run.py
+
+crash: setup  ## kill runs at many moments and compare what a second run makes
+	$(BIN)/python checks/crash.py

@@ -55,6 +55,7 @@ class Runner:
 
     def _run_stage(self, step: Step, tasks: list[Task]) -> None:
         started = time.monotonic()
+        log.info("%s: begins, %d tasks", step.stage, len(tasks))
         outcomes = []
         with self.display.stage(step.stage, [task.label for task in tasks]) as show:
             for outcome in self._perform(tasks):
