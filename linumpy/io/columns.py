@@ -75,8 +75,10 @@ def check(column: Column, value: object) -> Value:
         return as_text(value)
     if column.kind in ("boolean", "optional_boolean"):
         return _check_boolean(column, value)
-    if column.kind == "id" or isinstance(value, str):
-        return parse(column, str(value))
+    if column.kind == "id":
+        return str(parse(column, str(value)))
+    if isinstance(value, str):
+        return parse(column, value)
     return _check_number(column, value)
 
 
@@ -229,7 +231,7 @@ def _check_number(column: Column, value: object) -> Value:
 _NUMBERS = ("score", "number")
 _PLAIN = frozenset({str, bool, float, int, type(None)})
 _EXACT: Mapping[Kind, frozenset[type]] = {
-    "id": frozenset({SliceId}),
+    "id": frozenset({SliceId, str}),
     "boolean": frozenset({bool}),
     "optional_boolean": frozenset({bool, type(None)}),
     "score": frozenset({float, type(None)}),
