@@ -130,22 +130,45 @@ def parse(command: Command[P], argv: list[str]) -> tuple[P, Options]:
     BadValue
         When a value is out of its bounds.
     """
-    both = dataclasses.make_dataclass(
-        "both",
-        [
-            ("params", tyro.conf.OmitArgPrefixes[command.params]),  # type: ignore[name-defined,misc]
-            ("options", tyro.conf.OmitArgPrefixes[Options]),
-        ],
+    flat = dataclasses.make_dataclass(
+        "flat", [*_flags(command.params), *_flags(Options)], kw_only=True
     )
     parsed: Any = tyro.cli(  # Any: the dataclass is made here
-        both,
+        flat,
         prog=command.name,
         description=command.params.__doc__,
         args=argv,
         use_underscores=True,
-        config=(tyro.conf.HelptextFromCommentsOff,),
     )
-    return validate(parsed.params), validate(parsed.options)
+
+    def part(kind: type[Any]) -> Any:  # Any: Params of the command, or Options
+        names = [field.name for field in dataclasses.fields(kind)]
+        return validate(kind(**{name: getattr(parsed, name) for name in names}))
+
+    return part(command.params), part(Options)
+
+
+def _flags(params: type[object]) -> list[tuple[str, Any, Any]]:
+    """Return the fields of a dataclass as flags: help from the docstrings, readable metavars."""
+    helps = field_help(params)
+    hints = get_type_hints(params, include_extras=True)
+    flags: list[tuple[str, Any, Any]] = []
+    for field in dataclasses.fields(params):  # type: ignore[arg-type]
+        hint = hints[field.name]
+        metavar = field.name.upper() if is_positional(params, field.name) else _metavar(hint)
+        argument = tyro.conf.arg(help=helps.get(field.name), metavar=metavar)
+        default = dataclasses.field(default=field.default)
+        flags.append((field.name, Annotated[hint, argument], default))
+    return flags
+
+
+def _metavar(hint: object) -> str | None:
+    """Say what a flag takes; None leaves it to tyro."""
+    if get_origin(hint) is Annotated:
+        return _metavar(get_args(hint)[0])
+    if get_origin(hint) in (Union, types.UnionType):
+        return _metavar(next(a for a in get_args(hint) if a is not type(None)))
+    return {Path: "PATH", int: "N", float: "X", str: "TEXT"}.get(hint)  # type: ignore[call-overload,no-any-return]
 
 
 def validate(params: P) -> P:
