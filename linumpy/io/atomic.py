@@ -27,6 +27,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         Whatever the disk says (full, read-only, …); the old file is then still whole.
     """
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
     partial = Path(name)
     try:

@@ -14,6 +14,7 @@ Who changed what is in `io.history`, the fate of a slice in `core.fate`, the shi
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, BadValue, MissingFile, UnknownSlice
@@ -25,6 +26,7 @@ Row = dict[str, Value]
 Rows = dict[SliceId, Row]
 RowsLike = Mapping[SliceId, Mapping[str, Value]]
 Stamps = Mapping[str, object]
+K = TypeVar("K")  # an id in any form
 
 COLUMNS = (
     Column("slice_id", "id", "Two-digit slice identifier; the key.", is_required=True),
@@ -156,9 +158,7 @@ def stamp(rows: RowsLike, slice_id: object, values: Stamps, *, append_notes: boo
     return stamp_many(rows, {slice_id: values}, append_notes=append_notes)
 
 
-def stamp_many(
-    rows: RowsLike, updates: Mapping[object, Stamps], *, append_notes: bool = False
-) -> Rows:
+def stamp_many(rows: RowsLike, updates: Mapping[K, Stamps], *, append_notes: bool = False) -> Rows:
     """Return the rows with several slices stamped; see `stamp`."""
     stamped = _copy(rows)
     for key, values in updates.items():
