@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-from linumpy.errors import BadValue
+from linumpy.registration.planes import Mask, MaskedPlane, Plane, overlap
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 Where = tuple[slice, slice]
 
 COARSE_PX = 256
@@ -50,14 +48,6 @@ class PhaseShift:
 
 NOTHING = PhaseShift(0.0, 0.0, ncc=0.0, overlap=0.0, confidence=0.0)
 """The answer where there is no texture to compare."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """One plane of the pyramid; ``values`` is 0 where ``mask`` is 0."""
-
-    values: Plane
-    mask: Plane
 
 
 def phase_shift(
@@ -97,7 +87,8 @@ def phase_shift(
     confidence = ρ · (1 − I₂ / I).
     """
     pyramid = _build_pyramid(
-        _make_level(fixed, fixed_mask, "fixed"), _make_level(moving, moving_mask, "moving")
+        MaskedPlane.of(fixed, fixed_mask, name="fixed"),
+        MaskedPlane.of(moving, moving_mask, name="moving"),
     )
     scale = 2 ** (len(pyramid) - 1)
     limit = None if max_shift_px is None else max_shift_px / scale
@@ -118,55 +109,25 @@ def ncc_at(
 
     Only pixels that are finite and not exactly 0 in both count; 0.0 when too few do.
     """
-    level_fixed, level_moving = _make_level(fixed, None, "fixed"), _make_level(moving, None, "")
-    rho, share = _correlate_at(level_fixed, level_moving, shift_px)
+    rho, share = _correlate_at(
+        MaskedPlane.of(fixed, name="fixed"), MaskedPlane.of(moving, name="moving"), shift_px
+    )
     return rho if share >= min_overlap else 0.0
 
 
-def _make_level(plane: Plane, mask: Mask | None, name: str) -> _Level:
-    if plane.ndim != 2:  # noqa: PLR2004
-        raise BadValue(f"{name} plane has shape {plane.shape}; (y, x) is needed")
-    if mask is not None and mask.shape != plane.shape:
-        raise BadValue(f"{name} mask has shape {mask.shape}, its plane {plane.shape}")
-    has_data = np.isfinite(plane) & ((plane != 0) if mask is None else mask)
-    values = np.where(has_data, plane, 0).astype(np.float32)
-    weight = has_data.astype(np.float32)
-    n = float(weight.sum())
-    if n == 0:
-        return _Level(values, weight)
-    # float32 sums of squares lose everything on bright planes: centre and scale once, here.
-    values = np.where(has_data, values - np.float32(values.sum(dtype=np.float64) / n), 0)
-    spread = float(np.sqrt(np.square(values).sum(dtype=np.float64) / n))
-    return _Level((values / (spread or 1.0)).astype(np.float32), weight)
-
-
-def _build_pyramid(fixed: _Level, moving: _Level) -> list[tuple[_Level, _Level]]:
+def _build_pyramid(
+    fixed: MaskedPlane, moving: MaskedPlane
+) -> list[tuple[MaskedPlane, MaskedPlane]]:
     levels = [(fixed, moving)]
     while True:
         sides = [side for level in levels[-1] for side in level.values.shape]
         if max(sides) <= COARSE_PX or min(sides) < 2 * MIN_SIDE_PX:
             return levels
-        levels.append((_halve(levels[-1][0]), _halve(levels[-1][1])))
-
-
-def _halve(level: _Level) -> _Level:
-    """Average 2 × 2 pixels that hold data; a pixel counts when two of its four do."""
-    total, count = _sum_blocks(level.values), _sum_blocks(level.mask)
-    keep = count >= 2  # noqa: PLR2004
-    values = np.where(keep, total / np.maximum(count, 1), 0).astype(np.float32)
-    return _Level(values, keep.astype(np.float32))
-
-
-def _sum_blocks(plane: Plane) -> Plane:
-    rows, columns = plane.shape
-    padded = np.pad(plane, ((0, rows % 2), (0, columns % 2)))
-    rows, columns = padded.shape
-    blocks: Plane = padded.reshape(rows // 2, 2, columns // 2, 2).sum(axis=(1, 3))
-    return blocks
+        levels.append((levels[-1][0].halve(), levels[-1][1].halve()))
 
 
 def _search_whole(
-    fixed: _Level, moving: _Level, *, limit: float | None
+    fixed: MaskedPlane, moving: MaskedPlane, *, limit: float | None
 ) -> tuple[int, int, float] | None:
     """Return (dy, dx, 1 − I₂/I) of the most informative shift of all, or None."""
     rho, n = _correlate_everywhere(fixed, moving)
@@ -201,7 +162,7 @@ def _signed(n: int) -> NDArray[np.int64]:
 
 
 def _correlate_everywhere(
-    fixed: _Level, moving: _Level
+    fixed: MaskedPlane, moving: MaskedPlane
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return ρ and the number of overlapping pixels at every shift (cyclic layout)."""
     shape = [
@@ -235,16 +196,12 @@ def _correlate_everywhere(
     return np.where(has_texture, covariance / np.sqrt(product), 0), n
 
 
-def _overlap(n_fixed: int, n_moving: int, shift: int) -> tuple[slice, slice]:
-    start, stop = max(0, shift), min(n_fixed, n_moving + shift)
-    stop = max(start, stop)
-    return slice(start, stop), slice(start - shift, stop - shift)
-
-
-def _correlate_at(fixed: _Level, moving: _Level, shift: tuple[int, int]) -> tuple[float, float]:
+def _correlate_at(
+    fixed: MaskedPlane, moving: MaskedPlane, shift: tuple[int, int]
+) -> tuple[float, float]:
     """Return ρ and the overlapping share of the smaller mask at one shift."""
     rows, columns = (
-        _overlap(*sides, step)
+        overlap(*sides, step)
         for sides, step in zip(
             zip(fixed.values.shape, moving.values.shape, strict=True), shift, strict=True
         )
@@ -265,7 +222,7 @@ def _correlate_at(fixed: _Level, moving: _Level, shift: tuple[int, int]) -> tupl
 
 
 def _walk(
-    fixed: _Level, moving: _Level, start: tuple[int, int], bound: float | None
+    fixed: MaskedPlane, moving: MaskedPlane, start: tuple[int, int], bound: float | None
 ) -> tuple[int, int]:
     """Climb to the nearest whole-pixel maximum of ρ."""
     known: dict[tuple[int, int], float] = {}
@@ -288,14 +245,14 @@ def _walk(
 
 
 def _fit_peak(
-    fixed: _Level,
-    moving: _Level,
+    fixed: MaskedPlane,
+    moving: MaskedPlane,
     start: tuple[int, int],
     distinct: float,
     max_shift_px: float | None,
 ) -> PhaseShift:
     """Fit a quadric to ρ on 3 × 3 shifts around the maximum of the smoothed planes."""
-    smooth_fixed, smooth_moving = _smooth(fixed), _smooth(moving)
+    smooth_fixed, smooth_moving = fixed.smooth(SIGMA_PX), moving.smooth(SIGMA_PX)
     dy, dx = _walk(smooth_fixed, smooth_moving, start, max_shift_px)
     scores = np.array(
         [
@@ -310,14 +267,6 @@ def _fit_peak(
         y, x = (float(np.clip(v, -max_shift_px, max_shift_px)) for v in (y, x))
     confidence = float(np.clip(max(scores[1, 1], 0.0) * distinct, 0, 1))
     return PhaseShift(y, x, ncc=ncc, overlap=min(share, 1.0), confidence=confidence)
-
-
-def _smooth(level: _Level) -> _Level:
-    """Smooth what holds data, without letting the background in."""
-    total = ndimage.gaussian_filter(level.values, SIGMA_PX, mode="constant")
-    weight = ndimage.gaussian_filter(level.mask, SIGMA_PX, mode="constant")
-    values = np.where(level.mask > 0, total / np.maximum(weight, 1e-3), 0).astype(np.float32)
-    return _Level(values, level.mask)
 
 
 def _quadric_peak(scores: NDArray[np.float64]) -> tuple[float, float]:
