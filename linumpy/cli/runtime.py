@@ -139,6 +139,7 @@ def parse(command: Command[P], argv: list[str]) -> tuple[P, Options]:
         description=command.params.__doc__,
         args=argv,
         use_underscores=True,
+        config=(tyro.conf.CascadeSubcommandArgs,),  # --overwrite may stand behind a subcommand
     )
 
     def part(kind: type[Any]) -> Any:  # Any: Params of the command, or Options
@@ -245,6 +246,8 @@ def check_paths(command: Command[P], params: P, *, overwrite: bool) -> None:
     MissingFile, OutputExists, BadValue
         Each names the field and the path.
     """
+    for chosen in _subcommands(params):
+        check_paths(Command(type(chosen), lambda _params, _job: None), chosen, overwrite=overwrite)
     sources = paths(command, params, sources=True)
     for name, path in sources.items():
         if not path.exists():
@@ -258,6 +261,12 @@ def check_paths(command: Command[P], params: P, *, overwrite: bool) -> None:
                 )
         if path.exists() and not overwrite:
             raise OutputExists(f"{name}: {path} exists", hint="pass --overwrite to replace it")
+
+
+def _subcommands(params: object) -> list[object]:
+    """Return the fields that are dataclasses themselves: the chosen subcommand."""
+    values = (getattr(params, f.name) for f in dataclasses.fields(params))  # type: ignore[arg-type]
+    return [value for value in values if dataclasses.is_dataclass(value)]
 
 
 def plain(value: object) -> Any:  # Any: JSON
