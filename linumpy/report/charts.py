@@ -1,0 +1,156 @@
+"""The sections that are plots: which findings go in, what is said about them."""
+
+from collections.abc import Sequence
+
+from linumpy.core.shift import Shift
+from linumpy.core.slice_id import SliceId
+from linumpy.report import figures, tables, words
+from linumpy.report.contexts import Charts, Nothing
+from linumpy.report.evidence import GalvoFinding, as_number
+from linumpy.report.facts import UM_PER_MM, Facts
+from linumpy.report.figures import Bar, PathPoint
+
+GALVO_THRESHOLD = 0.6
+MAX_PROFILES = 9
+MIN_PROFILES = 3
+"""Profiles shown where fewer slices are fixed: the likeliest of the others, for comparison."""
+SAME_MM = 1e-6
+
+
+def views(facts: Facts) -> Charts | Nothing:
+    """Return three planes through the volume."""
+    found = facts.gallery.views
+    if found is None:
+        return Nothing("3d_volume.ome.zarr is not there, or cannot be read.")
+    step = " × ".join(
+        f"{s:g}" for s in dict.fromkeys(round(v, 3) for v in found.level_spacing.zyx_um)
+    )
+    said = [f"Shown at level {found.level} of {found.n_levels} ({step} µm)."]
+    if facts.borders is None:
+        said.append("Borders are not drawn: the cut interval or the record is missing.")
+    return Charts((figures.orthogonal_views(found, facts.borders),), tuple(said))
+
+
+def stage_path(facts: Facts) -> Charts | Nothing:
+    """Return the path of the stage, before and after correction."""
+    shifts, clean = facts.evidence.shifts, facts.evidence.clean_shifts
+    if not shifts:
+        return Nothing("shifts_xy.csv is not there, or cannot be read.")
+    before, after = positions_mm(shifts), positions_mm(clean)
+    rehomed = {i for i, row in facts.rows.items() if row.get("rehomed")}
+    corrected = rehomed or _changed(shifts, clean)
+    points = [
+        PathPoint(i, before[i], after.get(i), is_corrected=i in corrected) for i in sorted(before)
+    ]
+    found = f"Corrected: {words.ids([*sorted(corrected)])}." if corrected else "Nothing corrected."
+    if not clean:
+        found = "Re-homing was not looked for, or its result is missing."
+    return Charts((figures.stage_path(points),), (found,), (tables.shifts(shifts, clean),))
+
+
+def quality(facts: Facts) -> Charts | Nothing:
+    """Return the quality scores."""
+    bars = [
+        Bar(i, as_number(row.get("quality_score")), facts.fates[i]) for i, row in facts.rows.items()
+    ]
+    scores = sorted(b.value for b in bars if b.value is not None)
+    if not scores:
+        return Nothing("Quality was not assessed; --auto_assess_quality does it.")
+    said = facts.evidence.run.parameter
+    threshold = as_number(said("auto_assess_min_quality") or said("min_quality"))
+    median = scores[len(scores) // 2]
+    found = f"Median {words.number(median)}, lowest {words.number(scores[0])}."
+    return Charts((figures.quality(bars, threshold=threshold),), (found,))
+
+
+def galvo(facts: Facts) -> Charts | Nothing:
+    """Return galvo confidence of every slice, and the profiles that matter."""
+    ids = [i for i, row in facts.rows.items() if row.get("galvo_confidence") is not None]
+    if not ids and not facts.evidence.galvo:
+        return Nothing("Galvo detection did not run; --detect_galvo turns it on.")
+    fixed = frozenset(i for i in ids if facts.rows[i].get("galvo_fix"))
+    threshold = as_number(facts.evidence.run.parameter("galvo_confidence_threshold"))
+    shown = []
+    if ids:
+        values = [as_number(facts.rows[i]["galvo_confidence"]) for i in ids]
+        flags = [i in fixed for i in ids]
+        shown.append(figures.galvo_confidence(ids, values, flags, threshold or GALVO_THRESHOLD))
+    chosen = _profiles_to_show(facts.evidence.galvo, fixed)
+    if chosen:
+        shown.append(figures.galvo_profiles(chosen, fixed))
+    found = f"Fixed: {words.ids([*sorted(fixed)])}." if fixed else "No slice needed the fix."
+    return Charts(tuple(shown), (found,), tables.galvo(facts.evidence.galvo, fixed))
+
+
+def registration(facts: Facts) -> Charts | Nothing:
+    """Return what pairwise registration found, and what it says about the axial sampling."""
+    pairs = tuple(sorted(facts.evidence.pairs, key=lambda p: p.moving.number))
+    if not pairs:
+        return Nothing("No pairwise_registration_metrics.json was found.")
+    picture = figures.registration(pairs, facts.expected_planes)
+    return Charts((picture,), (_axial(facts),), (tables.pairs(pairs),))
+
+
+def stacking(facts: Facts) -> Charts | Nothing:
+    """Return how the slices were stacked."""
+    decisions = facts.evidence.stack
+    if not decisions:
+        return Nothing("stack/stacking_decisions.csv is not there.")
+    moved = sum(1 for d in decisions if d.transform)
+    found = f"{moved} of {len(decisions)} slices have a transform of their own."
+    return Charts((figures.stacking(decisions),), (found,), (tables.stacking(decisions),))
+
+
+def positions_mm(shifts: Sequence[Shift]) -> dict[SliceId, tuple[float, float]]:
+    """Return where each slice of a chain of shifts lies; the first one is at (0, 0).
+
+    A slice is placed at the sum of the shifts that lead to it. A chain that breaks off starts
+    again at (0, 0): the report shows what is there.
+
+    Examples
+    --------
+    >>> positions_mm([Shift(SliceId(0), SliceId(1), 0, 0, 0.5, -1)])
+    {'00': (0.0, 0.0), '01': (0.5, -1.0)}
+    """
+    found: dict[SliceId, tuple[float, float]] = {}
+    for shift in shifts:
+        x, y = found.setdefault(shift.fixed, (0.0, 0.0))
+        found[shift.moving] = (x + shift.x_mm, y + shift.y_mm)
+    return found
+
+
+def _changed(shifts: Sequence[Shift], clean: Sequence[Shift]) -> set[SliceId]:
+    after = {s.moving: s for s in clean}
+    return {
+        s.moving
+        for s in shifts
+        if s.moving in after
+        and max(abs(after[s.moving].x_mm - s.x_mm), abs(after[s.moving].y_mm - s.y_mm)) > SAME_MM
+    }
+
+
+def _profiles_to_show(
+    findings: Sequence[GalvoFinding], fixed: frozenset[SliceId]
+) -> list[GalvoFinding]:
+    """Return the profiles of fixed slices, and the likeliest others where these are few."""
+    have = [f for f in findings if f.profile is not None]
+    have.sort(key=lambda f: (f.slice_id not in fixed, -(f.confidence or 0.0)))
+    n_fixed = sum(f.slice_id in fixed for f in have)
+    n_shown = min(MAX_PROFILES, max(MIN_PROFILES, -(-n_fixed // 3) * 3))
+    return have[:n_shown]
+
+
+def _axial(facts: Facts) -> str:
+    implied = facts.implied_axial
+    if implied is None:
+        return (
+            "The axial sampling could not be checked: that takes three confident pairs of "
+            "neighbouring slices and the cut interval."
+        )
+    verdict = "differs from" if implied.is_off else "agrees with"
+    interval = (facts.interval_mm or 0) * UM_PER_MM
+    return (
+        f"Axial sampling implied by the matched depths {verdict} what was given: factor "
+        f"{implied.factor:.3f} ± {implied.standard_error:.3f} over {implied.n_pairs} pairs cut "
+        f"every {interval:g} µm."
+    )
