@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from linumpy.cli import runtime
 from linumpy.cli.runtime import Job
 from linumpy.errors import Defect, InputError, LinumpyError
 from linumpy.io import atomic, digest, history, slice_config
@@ -50,8 +51,7 @@ class Runner:
             tasks = step.plan(step, self.state)
             if tasks:
                 self._run_stage(step, tasks)
-            if "slice_config" in _products(step):
-                self.state.record = self.state.layout.stage(step.stage) / "slice_config.csv"
+            self.state.record = _new_record(step, tasks) or self.state.record
 
     def _run_stage(self, step: Step, tasks: list[Task]) -> None:
         started = time.monotonic()
@@ -121,8 +121,16 @@ class Runner:
         self.state.record = path
 
 
-def _products(step: Step) -> set[str]:
-    return {"slice_config"} if step.command.stamps and step.over == "all" else set()
+def _new_record(step: Step, tasks: list[Task]) -> Path | None:
+    """Return the version of the record that a stage on the whole acquisition has written."""
+    if step.over != "all":
+        return None
+    made = [
+        path
+        for task in tasks
+        for path in runtime.paths(task.command, task.params, sources=False).values()
+    ]
+    return next((path for path in made if path.name == "slice_config.csv"), None)
 
 
 def _reason(outcome: Outcome) -> str:

@@ -38,7 +38,7 @@ def _plan_shifts(step: Step, state: State) -> list[Task]:
 def _plan_config(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage(step.stage)
-    reads = [path for s in state.selected() for path in _raw_tiles(state, s)]
+    reads = [path for s in state.acquisition.ids for path in _raw_tiles(state, s)]
     galvo = state.params.detect_galvo
     return [
         state.task(
@@ -49,7 +49,6 @@ def _plan_config(step: Step, state: State) -> list[Task]:
             output_file=folder / "slice_config.csv",
             from_shifts=True,
             from_tiles=False,
-            exclude=(),
             tiles_dir=state.params.raw,
             galvo_dir=out.stage("galvo") if galvo else None,
         )
@@ -103,7 +102,6 @@ STEPS = (
             "output_file",
             "from_shifts",
             "from_tiles",
-            "exclude",
             "tiles_dir",
             "galvo_dir",
         ),

@@ -1,9 +1,25 @@
 """From mosaic grids to the volume: the order of decisions, read from top to bottom."""
 
+from pathlib import Path
+
+from linumpy.core.slice_id import SliceId
+from linumpy.io import shifts as shifts_io
 from linumpy.io import slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
+from linumpy.scripts import (
+    linum_align_mosaics_3d_from_shifts,
+    linum_align_to_ras,
+    linum_assess_slice_quality,
+    linum_auto_exclude_slices,
+    linum_detect_rehoming,
+    linum_interpolate_missing_slice,
+    linum_normalize_z_intensity,
+    linum_process_slice,
+    linum_register_pairwise,
+    linum_stack_slices_motor,
+)
 from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
@@ -49,7 +65,7 @@ def _plan_rehoming(step: Step, state: State) -> list[Task]:
     ]
 
 
-def _shifts_path(state: State):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _shifts_path(state: State) -> Path:
     corrected = state.layout.stage("detect_rehoming") / SHIFTS
     return corrected if state.params.detect_rehoming else state.layout.shifts
 
@@ -57,7 +73,7 @@ def _shifts_path(state: State):  # type: ignore[no-untyped-def]  # noqa: ANN202
 def _plan_process(step: Step, state: State) -> list[Task]:
     out, path = state.layout, _shifts_path(state)
     used = state.used()
-    positions = build_cumulative_shifts(shifts.read(path), used)
+    positions = build_cumulative_shifts(shifts_io.read(path), used)
     return [
         state.task(
             step,
@@ -66,9 +82,11 @@ def _plan_process(step: Step, state: State) -> list[Task]:
             # of the shifts only the slice's own position counts: a corrected step elsewhere,
             # or a slice that arrives later, leaves this slice as it is
             views={"shifts": list(positions[slice_id])},
-            mosaic=out.mosaic(slice_id),
-            output=out.processed(slice_id),
+            in_mosaic=out.mosaic(slice_id),
+            out_slice=out.processed(slice_id),
             shifts=path,
+            input_transform=None,
+            keep_intermediate=None,
         )
         for slice_id in used
     ]
@@ -125,13 +143,18 @@ def _plan_finalise(step: Step, state: State) -> list[Task]:
     ]
 
 
+def _pair_folder(state: State, moving: SliceId) -> Path:
+    name = state.layout.common(moving).name.removesuffix(".ome.zarr")
+    return state.layout.stage("register_pairwise") / name
+
+
 def _plan_pairwise(step: Step, state: State) -> list[Task]:
     out = state.layout
     return [
         state.task(
             step,
             moving,
-            makes=[out.stage(step.stage) / out.common(moving).name.removesuffix(".ome.zarr")],
+            makes=[_pair_folder(state, moving)],
             in_fixed=out.common(fixed),
             in_moving=out.common(moving),
             out_directory=out.stage(step.stage) / out.common(moving).name.removesuffix(".ome.zarr"),
@@ -144,14 +167,12 @@ def _plan_auto_exclude(step: Step, state: State) -> list[Task]:
     folder = state.layout.stage(step.stage)
     pairs = state.layout.stage("register_pairwise")
     pairs.mkdir(parents=True, exist_ok=True)
-    names = [
-        state.layout.common(moving).name.removesuffix(".ome.zarr") for _, moving in state.pairs()
-    ]
+    folders = [_pair_folder(state, moving) for _, moving in state.pairs()]
     return [
         state.task(
             step,
             makes=[folder],
-            views={"transforms_dir": [pairs / name for name in names] or "none"},
+            views={"transforms_dir": folders or "none"},
             transforms_dir=pairs,
             slice_config_in=state.record,
             slice_config_out=folder / RECORD,
@@ -163,7 +184,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage("stack")
     pairs = out.stage("register_pairwise")
-    names = [out.common(moving).name.removesuffix(".ome.zarr") for _, moving in state.pairs()]
+    folders = [_pair_folder(state, moving) for _, moving in state.pairs()]
     placed = [out.common(s) for s in state.used()] + [
         out.interpolated(s) for s in state.interpolated()
     ]
@@ -174,7 +195,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
             views={
                 "in_slices_dir": placed,
                 "interpolated_dir": [out.interpolated(s) for s in state.interpolated()] or "none",
-                "transforms_dir": [pairs / name for name in names] or "none",
+                "transforms_dir": folders or "none",
                 "slice_config": {
                     s: [row["use"], row["auto_excluded"], row["interpolated"]]
                     for s, row in slice_config.force_skip_slices(state.rows).items()
@@ -214,3 +235,97 @@ def _plan_ras(step: Step, state: State) -> list[Task]:
             output_zarr=out.volume_ras,
         )
     ]
+
+
+STEPS = (
+    Step(
+        "assess_slice_quality",
+        linum_assess_slice_quality.COMMAND,
+        _plan_quality,
+        wired=("input", "output_file", "update_existing", "existing_config", "report_only"),
+        renamed={"min_quality": "auto_assess_min_quality"},
+        defaults={"auto_assess_min_quality": 0.3, "exclude_first": 0, "detect_calibration": True},
+        when="auto_assess_quality",
+    ),
+    Step(
+        "detect_rehoming",
+        linum_detect_rehoming.COMMAND,
+        _plan_rehoming,
+        wired=(
+            "in_shifts",
+            "out_shifts",
+            "slice_config_in",
+            "slice_config_out",
+            "mosaics",
+            "tile_fov_mm",
+            "diagnostics",
+        ),
+        when="detect_rehoming",
+    ),
+    Step(
+        "process_slice",
+        linum_process_slice.COMMAND,
+        _plan_process,
+        over="slice",
+        wired=("in_mosaic", "out_slice", "shifts", "input_transform", "keep_intermediate"),
+    ),
+    Step(
+        "bring_to_common_space",
+        linum_align_mosaics_3d_from_shifts.COMMAND,
+        _plan_common_space,
+        wired=("in_mosaics_dir", "in_shifts", "out_directory", "slice_config"),
+    ),
+    Step(
+        "interpolate_missing_slice",
+        linum_interpolate_missing_slice.COMMAND,
+        _plan_interpolation,
+        over="gap",
+        when="interpolate_missing_slices",
+        wired=(),
+    ),
+    Step(
+        "finalise_interpolation",
+        linum_interpolate_missing_slice.COMMAND,
+        _plan_finalise,
+        wired=(),
+    ),
+    Step(
+        "register_pairwise",
+        linum_register_pairwise.COMMAND,
+        _plan_pairwise,
+        over="pair",
+        wired=(),
+    ),
+    Step(
+        "auto_exclude_slices",
+        linum_auto_exclude_slices.COMMAND,
+        _plan_auto_exclude,
+        wired=("transforms_dir", "slice_config_in", "slice_config_out"),
+        when="auto_exclude_enabled",
+    ),
+    Step(
+        "stack",
+        linum_stack_slices_motor.COMMAND,
+        _plan_stack,
+        wired=(
+            "in_slices_dir",
+            "interpolated_dir",
+            "in_shifts",
+            "out_stack",
+            "transforms_dir",
+            "slice_config",
+        ),
+    ),
+    Step(
+        "normalize_z_intensity",
+        linum_normalize_z_intensity.COMMAND,
+        _plan_normalize_z,
+        wired=("in_zarr", "out_zarr"),
+    ),
+    Step(
+        "align_to_ras",
+        linum_align_to_ras.COMMAND,
+        _plan_ras,
+        wired=("input_zarr", "output_zarr"),
+    ),
+)

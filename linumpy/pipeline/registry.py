@@ -1,0 +1,15 @@
+"""Every command that the package installs, by its name."""
+
+import importlib
+import pkgutil
+
+from linumpy import scripts
+from linumpy.cli.command import AnyCommand
+from linumpy.pipeline import linum_reconstruct
+
+
+def commands() -> dict[str, AnyCommand]:
+    """Return name → command, for all of ``linumpy.scripts`` and the local driver."""
+    names = [m.name for m in pkgutil.iter_modules(scripts.__path__) if m.name.startswith("linum_")]
+    found = [importlib.import_module(f"linumpy.scripts.{name}").COMMAND for name in names]
+    return {command.name: command for command in [*found, linum_reconstruct.COMMAND]}
