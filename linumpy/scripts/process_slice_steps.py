@@ -1,0 +1,450 @@
+"""The steps of linum_process_slice.py that need several rooms: measure, render, products."""
+
+import csv
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import image
+from numpy.typing import NDArray
+
+from linumpy.compute.blocks import ordered_map
+from linumpy.compute.device import Device
+from linumpy.core.spacing import Spacing
+from linumpy.io import atomic, diagnostics, omezarr
+from linumpy.io.mosaic_tiles import MosaicTiles
+from linumpy.mosaic import blend, measure, stitch
+from linumpy.mosaic.stitch import Place, Refined
+from linumpy.preproc import illumination, interface, normalize, slice_model
+from linumpy.preproc.slice_model import SliceModel
+
+log = logging.getLogger(__name__)
+CHUNK = (16, 128, 128)
+_SHARD_CHUNKS_X = 8
+OVERVIEW_VOXELS = 2
+_MARGIN_UM = 100.0
+_DUST_UM = 150.0
+_N_CELLS = 8
+_PREVIEW_PX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command's parameters say, in values."""
+
+    resolution_um: float
+    depth_um: float
+    margin_px: int
+    wanted: slice_model.Wanted
+    position_um: tuple[float, float]
+    workers: int
+    progress: Callable[[float, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything that the measuring pass found out about a slice."""
+
+    grid: MosaicTiles
+    settings: Settings
+    start_px: Mapping[Place, tuple[float, float]]
+    refined: Refined
+    pairs: tuple[stitch.Pair, ...]
+    model: SliceModel
+    canvas: blend.Canvas
+    mask: NDArray[np.bool_]
+    overview: NDArray[np.float32]
+    overview_start: tuple[int, int]
+
+    @property
+    def native_um(self) -> tuple[float, float, float]:
+        """Native voxel (z, y, x)."""
+        return self.grid.volume.spacing.zyx_um
+
+
+def measure_slice(
+    grid: MosaicTiles, start_px: Mapping[Place, tuple[float, float]], settings: Settings
+) -> Found:
+    """Read every tile once; return positions, corrections, canvas and mask.
+
+    Raises
+    ------
+    BadFile
+        If a tile cannot be read, or nothing lies under a surface.
+    """
+    native_um = grid.volume.spacing.zyx_um
+    n_tiles = len(start_px)
+    summaries, overlaps = measure.measure_mosaic(
+        grid.read_tile,
+        start_px,
+        _plan(native_um, settings),
+        find_water=interface.water_level,
+        workers=settings.workers,
+        progress=lambda done: settings.progress(done, 2 * n_tiles),
+    )
+    pairs = tuple(overlap.pair for overlap in overlaps)
+    refined = stitch.refine_positions(
+        sorted(start_px), pairs, max_correction_px=float(settings.margin_px)
+    )
+    model = slice_model.estimate_model(
+        _cells(summaries, start_px, grid.tile_shape),
+        illumination.OverlapBrightness(
+            np.concatenate([o.first for o in overlaps] or [np.zeros((0, 2))]),
+            np.concatenate([o.second for o in overlaps] or [np.zeros((0, 2))]),
+            np.concatenate([o.ratio for o in overlaps] or [np.zeros(0)]),
+        ),
+        slice_model.Sampling(native_um, settings.resolution_um, settings.depth_um),
+        settings.wanted,
+    )
+    position_um = {
+        place: (
+            settings.position_um[0] + (start_px[place][0] + c[0]) * native_um[1],
+            settings.position_um[1] + (start_px[place][1] + c[1]) * native_um[2],
+        )
+        for place, c in refined.correction_px.items()
+    }
+    _, ny, nx = grid.tile_shape
+    canvas = blend.plan_canvas(
+        position_um,
+        tile_px=(ny, nx),
+        step_um=native_um[1:],
+        resolution_um=settings.resolution_um,
+    )
+    overview, start = _overview(summaries, position_um, model, grid, settings)
+    mask = normalize.tissue_mask(
+        overview,
+        threshold=model.levels.threshold,
+        smooth_px=1.0,
+        margin_px=max(2, round(_MARGIN_UM / (OVERVIEW_VOXELS * settings.resolution_um))),
+        min_area_px=round((_DUST_UM / (OVERVIEW_VOXELS * settings.resolution_um)) ** 2),
+    )
+    return Found(grid, settings, start_px, refined, pairs, model, canvas, mask, overview, start)
+
+
+def write_slice(path: Path, found: Found, device: Device) -> NDArray[np.float32]:
+    """Read every tile again and write the slice; return a small projection for the preview."""
+    model, canvas, grid = found.model, found.canvas, found.grid
+    shape = (model.n_planes, *canvas.shape)
+    chunks = tuple(min(c, s) for c, s in zip(CHUNK, shape, strict=True))
+    chunk = (chunks[0], chunks[1], chunks[2])
+    shards = (
+        -(-shape[0] // chunk[0]) * chunk[0],
+        chunk[1],
+        min(_SHARD_CHUNKS_X, -(-shape[2] // chunk[2])) * chunk[2],
+    )
+    r_mm = found.settings.resolution_um / 1000
+    origin_mm = (0.0, (canvas.rows[0] + 0.5) * r_mm, (canvas.columns[0] + 0.5) * r_mm)
+    level = omezarr.Level(shape, Spacing(r_mm, r_mm, r_mm), chunk, shards, origin_mm)
+    preview = np.zeros(shape[1:], np.float32)
+    with omezarr.create(path, [level], attributes=_attributes(found)) as new:
+        bands = blend.blend(
+            _rendered(found, device), canvas, n_planes=model.n_planes, band_rows=chunk[1]
+        )
+        for band in bands:
+            values = _finished(found, band)
+            low = band.start - canvas.rows[0]
+            new.array[:, low : low + values.shape[1], :] = values
+            preview[low : low + values.shape[1]] = values.mean(axis=0)
+    step = max(1, -(-max(shape[1:]) // _PREVIEW_PX))
+    log.info("%s: %d × %d × %d voxels of %g µm", path.name, *shape, found.settings.resolution_um)
+    del grid
+    return preview[::step, ::step]
+
+
+def write_products(
+    path: Path, found: Found, preview: NDArray[np.float32], parameters: Mapping[str, object]
+) -> None:
+    """Write diagnostics, metrics, table of tiles and preview beside the slice."""
+    stem = path.parent / f"slice_z{found.grid.slice_id}"
+    details = _details(found)
+    atomic.write_json(
+        f"{stem}_process.json",
+        diagnostics.to_json({"slice_id": found.grid.slice_id, "parameters": parameters, **details}),
+    )
+    diagnostics.write_metrics(f"{stem}_process_metrics.json", _metrics(found, path))
+    atomic.write_text(f"{stem}_tiles.csv", _tile_table(found))
+    bright = float(np.percentile(preview[preview > 0], 99.5)) if (preview > 0).any() else 1.0
+    png = io.BytesIO()
+    image.imsave(png, preview, cmap="gray", vmin=0, vmax=bright, format="png")
+    atomic.write_bytes(f"{stem}_process_preview.png", png.getvalue())
+
+
+def write_steps(folder: Path, found: Found) -> None:
+    """Write what each step found as arrays, for debugging."""
+    _, ny, nx = found.grid.tile_shape
+    model = found.model
+    steps = {
+        "flat_field": model.field.on_grid(ny, nx),
+        "axial_profile": model.profile,
+        "attenuation_slope_per_um": model.slopes.values,
+        "agarose_per_plane": model.agarose,
+        "overview": found.overview,
+        "mask": found.mask,
+    }
+    with atomic.replacing(folder) as partial:
+        partial.mkdir(exist_ok=True)
+        for name, values in steps.items():
+            np.save(partial / f"slice_z{found.grid.slice_id}_{name}.npy", values)
+
+
+def log_decisions(found: Found) -> None:
+    """Say in one line each what was found and decided."""
+    name, model, refined = f"slice {found.grid.slice_id}", found.model, found.refined
+    surface, field = model.surface, model.field
+    if surface.n_cells:
+        log.info(
+            "%s: surface at %.1f voxels, spread %.2f, from %d cells",
+            name, surface.depth_vox, surface.spread_vox, surface.n_cells,
+        )  # fmt: skip
+    else:
+        log.info("%s: no water above the tissue; plane 0 is the first of the mosaic", name)
+    moved = [float(np.hypot(*c)) for c in refined.correction_px.values()]
+    log.info(
+        "%s: tile positions corrected by %.2f px (median), %.2f px (largest); "
+        "%d of %d tiles keep the stage's, %d overlaps contradict the rest",
+        name, np.median(moved), max(moved), len(refined.flagged), len(moved),
+        len(refined.rejected),
+    )  # fmt: skip
+    log.info(
+        "%s: seams %.1f %% before the flat-field, %.1f %% after; %d planes; divisor %.4g",
+        name, 100 * field.seam_before, 100 * field.seam_after, model.n_planes, model.divisor,
+    )  # fmt: skip
+
+
+def _plan(native_um: tuple[float, float, float], settings: Settings) -> measure.Plan:
+    patch = [max(1, round(settings.resolution_um / step)) for step in native_um[1:]]
+    overview = [
+        max(1, round(OVERVIEW_VOXELS * settings.resolution_um / step)) for step in native_um[1:]
+    ]
+    return measure.Plan(
+        _N_CELLS, (patch[0], patch[1]), (overview[0], overview[1]), settings.margin_px
+    )
+
+
+def _cells(
+    summaries: Sequence[measure.TileSummary],
+    start_px: Mapping[Place, tuple[float, float]],
+    tile_shape: tuple[int, int, int],
+) -> slice_model.Cells:
+    _, ny, nx = tile_shape
+    n = _N_CELLS
+    y, x = np.meshgrid(measure.cell_points(n, ny), measure.cell_points(n, nx), indexing="ij")
+    corners = np.array([start_px[s.place] for s in summaries])
+    water = [s.water for s in summaries if s.water > 0]
+    return slice_model.Cells(
+        profiles=np.concatenate([s.cells.reshape(len(s.cells), -1) for s in summaries], axis=1),
+        patches=np.concatenate([s.patches.reshape(len(s.patches), -1) for s in summaries], axis=1),
+        y_px=(corners[:, :1] + y.ravel()).ravel(),
+        x_px=(corners[:, 1:] + x.ravel()).ravel(),
+        v=np.tile(y.ravel() * 2 / ny - 1, len(summaries)),
+        u=np.tile(x.ravel() * 2 / nx - 1, len(summaries)),
+        grid=(len(summaries), n, n),
+        background=float(np.median(water)) if water else 0.0,
+    )
+
+
+def _overview(
+    summaries: Sequence[measure.TileSummary],
+    position_um: Mapping[Place, tuple[float, float]],
+    model: SliceModel,
+    grid: MosaicTiles,
+    settings: Settings,
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Stitch the tiles' small projections; return the map and the index of its first pixel."""
+    nz, ny, nx = grid.tile_shape
+    oy, ox = summaries[0].overview.shape
+    _, y_um, x_um = grid.volume.spacing.zyx_um
+    canvas = blend.plan_canvas(
+        position_um,
+        tile_px=(oy, ox),
+        step_um=(ny * y_um / oy, nx * x_um / ox),
+        resolution_um=OVERVIEW_VOXELS * settings.resolution_um,
+    )
+    by_place = {summary.place: summary for summary in summaries}
+    # A projection is a mean over all depth; below the surface it is as many times brighter.
+    share = (nz - min(max(model.surface.depth_vox, 0.0), nz - 1.0)) / nz
+    scale = 1 / (model.field.on_grid(oy, ox) * np.float32(share))
+    tiles = (
+        blend.resample_lateral(
+            (by_place[window.place].overview * scale)[None], window, lambda array: array
+        )
+        for window in canvas.windows
+    )
+    (band,) = blend.blend(tiles, canvas, n_planes=1, band_rows=canvas.shape[0])
+    return band.values[0], (canvas.rows[0], canvas.columns[0])
+
+
+def _rendered(found: Found, device: Device) -> Iterator[NDArray[np.float32]]:
+    """Yield every tile on its window of the canvas, in order."""
+    grid, model = found.grid, found.model
+    nz, ny, nx = grid.tile_shape
+    kernel = blend.TileKernel(
+        model.background, 1 / model.field.on_grid(ny, nx), device.put, device.get
+    )
+    v, u = (illumination.pixel_axis(n) for n in (ny, nx))
+    y, x = (np.arange(n) + 0.5 for n in (ny, nx))
+
+    def render(window: blend.TileWindow) -> NDArray[np.float32]:
+        corner = found.start_px[window.place]
+        depth = model.surface.at(
+            corner[0] + y[:, None], corner[1] + x[None, :], v[:, None], u[None, :]
+        )
+        phases = blend.depth_phases(
+            depth,
+            nz,
+            n_planes=model.n_planes,
+            step_vox=found.settings.resolution_um / found.native_um[0],
+        )
+        return kernel(grid.read_tile(window.place), phases, window)
+
+    n_tiles = len(found.canvas.windows)
+    tiles = ordered_map(render, found.canvas.windows, workers=found.settings.workers)
+    for done, tile in enumerate(tiles, start=1):
+        found.settings.progress(n_tiles + done, 2 * n_tiles)
+        yield tile
+
+
+def _finished(found: Found, band: blend.Band) -> NDArray[np.float32]:
+    """Return a band normalised, and exactly 0 where there is no tissue or no data."""
+    canvas, step = found.canvas, OVERVIEW_VOXELS
+    n_rows = band.has_data.shape[0]
+    rows = np.arange(band.start, band.start + n_rows)
+    columns = np.arange(*canvas.columns)
+    r = found.settings.resolution_um
+    y_px = ((rows + 0.5) * r - found.settings.position_um[0]) / found.native_um[1]
+    x_px = ((columns + 0.5) * r - found.settings.position_um[1]) / found.native_um[2]
+    values = found.model.correct(band.values, found.model.slopes.at(y_px, x_px))
+    mask = found.mask[
+        np.ix_(
+            np.clip(rows // step - found.overview_start[0], 0, found.mask.shape[0] - 1),
+            np.clip(columns // step - found.overview_start[1], 0, found.mask.shape[1] - 1),
+        )
+    ]
+    values *= mask & band.has_data
+    return values
+
+
+def _attributes(found: Found) -> dict[str, object]:
+    model = found.model
+    return {
+        "kind": "slice",
+        "slice_id": str(found.grid.slice_id),
+        "position_um": {"x": found.settings.position_um[1], "y": found.settings.position_um[0]},
+        "slicing_interval_mm": found.grid.slicing_interval_mm,
+        "tissue_threshold": _tissue_threshold(model),
+        "divisor": model.divisor,
+    }
+
+
+def _tissue_threshold(model: SliceModel) -> float:
+    """The brightness that separates tissue from agarose, on the scale of the slice."""
+    return max((model.levels.threshold - model.levels.agarose) / model.divisor, 0.0)
+
+
+def _details(found: Found) -> dict[str, object]:
+    model, refined = found.model, found.refined
+    return {
+        "surface": {
+            "depth_vox": model.surface.depth_vox,
+            "per_y": model.surface.per_y,
+            "per_x": model.surface.per_x,
+            "tile_terms": model.surface.tile_terms,
+            "spread_vox": model.surface.spread_vox,
+            "n_cells": model.surface.n_cells,
+        },
+        "background": model.background,
+        "flat_field": {
+            "coefficients": model.field.coefficients,
+            "seam_before": model.field.seam_before,
+            "seam_after": model.field.seam_after,
+        },
+        "axial_profile": model.profile,
+        "attenuation_slope_per_um": {
+            "median": float(np.median(model.slopes.values)),
+            "largest": float(np.abs(model.slopes.values).max()),
+        },
+        "levels": {"agarose": model.levels.agarose, "threshold": model.levels.threshold},
+        "agarose_per_plane": model.agarose,
+        "divisor": model.divisor,
+        "tissue_coverage": float(found.mask.mean()),
+        "positions": {
+            "stage_sigma_px": refined.stage_sigma_px,
+            "rms_residual_px": refined.rms_residual_px,
+            "flagged": sorted(refined.flagged),
+            "rejected": refined.rejected,
+            "pairs": [_pair(pair) for pair in found.pairs],
+        },
+    }
+
+
+def _pair(pair: stitch.Pair) -> dict[str, object]:
+    shift = pair.shift
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "dy_px": shift.dy_px,
+        "dx_px": shift.dx_px,
+        "ncc": shift.ncc,
+        "is_conclusive": shift.is_conclusive,
+        "sigma_px": _sigma(shift.information),
+    }
+
+
+def _sigma(information: NDArray[np.float64]) -> list[float | None]:
+    """Standard deviation along y and x that a pair claims; None where it knows nothing."""
+    return [float(v) ** -0.5 if v > 0 else None for v in np.diag(information)]
+
+
+def _metrics(found: Found, path: Path) -> diagnostics.Metrics:
+    model, refined = found.model, found.refined
+    metrics = diagnostics.Metrics("process_slice")
+    metrics.info("input_volume", found.grid.volume.path)
+    metrics.info("output_volume", path)
+    metrics.info("output_shape", (model.n_planes, *found.canvas.shape))
+    metrics.info("num_tiles", len(found.start_px))
+    metrics.info("total_pairs", len(found.pairs))
+    metrics.info("valid_pairs", sum(pair.shift.is_conclusive for pair in found.pairs))
+    metrics.info("rejected_pairs", len(refined.rejected))
+    metrics.info("flagged_tiles", len(refined.flagged))
+    metrics.add("rms_residual", refined.rms_residual_px, unit="px",
+                description="of overlaps, after refinement")  # fmt: skip
+    metrics.add("seam_before", model.field.seam_before, description="median |log ratio|")
+    metrics.add("seam_after", model.field.seam_after, description="median |log ratio|")
+    metrics.add("detected_interface_depth", model.surface.depth_vox, unit="px",
+                description="depth of the surface at the mosaic's origin")  # fmt: skip
+    metrics.add("mask_coverage", float(found.mask.mean()), description="tissue with its margin")
+    metrics.info("interface_quality", "ok" if model.surface.n_cells else "not found")
+    if not model.surface.n_cells:
+        metrics.warn("no water above the tissue was seen; plane 0 is the mosaic's first")
+    if refined.flagged and found.settings.margin_px:
+        metrics.warn(f"{len(refined.flagged)} tiles keep the stage's position")
+    return metrics
+
+
+def _tile_table(found: Found) -> str:
+    best: dict[Place, float] = {}
+    for pair in found.pairs:
+        if pair.shift.is_conclusive:
+            for place in (pair.first, pair.second):
+                best[place] = max(best.get(place, 0.0), pair.shift.ncc)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([
+        "row", "col", "stage_x_mm", "stage_y_mm", "placed_x_um", "placed_y_um",
+        "correction_x_px", "correction_y_px", "overlap_ncc", "flagged", "file",
+    ])  # fmt: skip
+    _, y_um, x_um = found.native_um
+    for place in sorted(found.start_px):
+        (y, x), (dy, dx) = found.start_px[place], found.refined.correction_px[place]
+        stage_y, stage_x = found.grid.stage_mm[place]
+        table.writerow([
+            *place, f"{stage_x:.6f}", f"{stage_y:.6f}",
+            f"{found.settings.position_um[1] + (x + dx) * x_um:.3f}",
+            f"{found.settings.position_um[0] + (y + dy) * y_um:.3f}",
+            f"{dx:.4f}", f"{dy:.4f}", f"{best[place]:.4f}" if place in best else "",
+            str(place in found.refined.flagged).lower(), found.grid.files[place],
+        ])  # fmt: skip
+    return text.getvalue()
