@@ -1,0 +1,134 @@
+"""Laws of the record, on drawn records; `make fuzz` draws 100 000 of each."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linumpy.core.slice_id import SliceId
+from linumpy.io import slice_config, table
+from tests.strategies import law, rows, slice_ids, stamps, texts
+
+
+def read_bytes(tmp, content):
+    path = tmp / "slice_config.csv"
+    path.write_bytes(content)
+    return slice_config.read(path)
+
+
+@law
+@given(rows())
+def test_reading_what_was_written_gives_the_rows_back(tmp_path_factory, drawn):
+    "read(write(rows)) = rows, order of rows and of columns included."
+    path = tmp_path_factory.getbasetemp() / "record_round_trip.csv"
+    slice_config.write(path, drawn)
+    found = slice_config.read(path)
+    assert found == drawn
+    assert list(found) == list(drawn)
+    assert [list(row) for row in found.values()] == [list(row) for row in drawn.values()]
+
+
+@law
+@given(rows())
+def test_writing_is_idempotent_on_bytes(tmp_path_factory, drawn):
+    "Writing what was read from our own file changes no byte."
+    content = slice_config.to_bytes(drawn)
+    again = read_bytes(tmp_path_factory.getbasetemp(), content)
+    assert slice_config.to_bytes(again) == content
+
+
+@law
+@given(rows(min_size=1), stamps(), st.booleans(), st.data())
+def test_stamping_twice_is_stamping_once(drawn, values, append_notes, data):
+    "A stage that is repeated leaves no second trace."
+    key = data.draw(st.sampled_from(list(drawn)))
+    once = slice_config.stamp(drawn, key, values, append_notes=append_notes)
+    assert slice_config.stamp(once, key, values, append_notes=append_notes) == once
+
+
+@law
+@given(rows(min_size=1), stamps(), stamps(), st.data())
+def test_disjoint_stamps_commute(drawn, first, second, data):
+    "Stages that stamp different cells may run in any order."
+    one, other = (data.draw(st.sampled_from(list(drawn))) for _ in range(2))
+    second = {name: value for name, value in second.items() if one != other or name not in first}
+    ab = slice_config.stamp(slice_config.stamp(drawn, one, first), other, second)
+    ba = slice_config.stamp(slice_config.stamp(drawn, other, second), one, first)
+    assert ab == ba
+
+
+@law
+@given(rows(min_size=1), stamps(), st.data())
+def test_stamping_is_additive_and_pure(drawn, values, data):
+    "Columns that are not stamped stay, other rows stay, the rows given stay."
+    key = data.draw(st.sampled_from(list(drawn)))
+    before = {one: dict(row) for one, row in drawn.items()}
+    stamped = slice_config.stamp(drawn, key, values)
+    assert drawn == before
+    assert stamped == before | {key: before[key] | values}
+
+
+@law
+@given(texts(), texts(), texts())
+def test_notes_are_joined_and_never_repeated(old, first, second):
+    "Earlier notes survive, in front; each part stands once."
+    joined = slice_config.join_notes(slice_config.join_notes(old, first), second)
+    assert joined.startswith(old)
+    parts = joined[len(old) :].split("; ")
+    for part in first.split("; "):
+        assert part in joined.split("; ") or not part
+    assert len([part for part in parts if part]) == len({part for part in parts if part})
+
+
+@law
+@given(rows(min_size=1), st.dictionaries(slice_ids(), stamps(), max_size=4), st.randoms())
+def test_the_order_of_fragments_does_not_matter(drawn, given_stamps, shuffler):
+    "Fragments in any order, in one folder or as a list, give one record."
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_fragments(Path(folder), given_stamps)
+        merged = slice_config.merge_fragments(drawn, folder)
+        shuffler.shuffle(paths)
+        assert slice_config.merge_fragments(drawn, paths) == merged
+    assert list(merged)[: len(drawn)] == list(drawn)
+    for key, values in given_stamps.items():
+        if key in drawn:
+            stamped = slice_config.stamp(drawn, key, values, append_notes=True)
+            assert merged[key] == stamped[key]
+        else:
+            assert merged[key]["use"] is False
+    assert slice_config.merge_fragments(merged, []) == merged
+
+
+def write_fragments(folder, given_stamps):
+    paths = []
+    for key, values in given_stamps.items():
+        texts_by_name = {"slice_id": [str(key)]}
+        for name, value in values.items():
+            column = slice_config._column(name)
+            texts_by_name[name] = [slice_config.columns.format_value(column, value)]
+        paths.append(folder / f"slice_z{key}_manifest.csv")
+        paths[-1].write_bytes(table.to_bytes(texts_by_name))
+    return paths
+
+
+@law
+@given(rows())
+def test_filter_and_skip_follow_the_truth_table(drawn):
+    "use and not auto_excluded is worked on; all others are skipped, and nothing else changes."
+    skipped = slice_config.force_skip_slices(drawn)
+    chosen = slice_config.filter_slices_to_use(drawn)
+    for key, row in drawn.items():
+        is_used = row["use"] and not row["auto_excluded"]
+        assert skipped[key] == row | {"use": is_used}
+        assert (key in chosen) == is_used
+    assert list(skipped) == list(drawn)
+    assert chosen == {key: drawn[key] for key in chosen}
+    assert slice_config.force_skip_slices(skipped) == skipped
+
+
+@law
+@given(st.integers(0, 5000), st.sampled_from(["{}", "{:02d}", "{}.0", " {:02d} ", "{:05d}"]))
+def test_an_id_has_one_normal_form(number, form):
+    "Every spelling of an id is the same key."
+    assert SliceId(form.format(number)) == SliceId(number) == f"{number:02d}"
