@@ -291,10 +291,10 @@ def _texts(column: Column, ids: list[SliceId], values: Sequence[Value]) -> list[
     """Return the cells of a column; where one is refused, the error names its slice."""
     try:
         return columns.format_column(column, values)
-    except BadValue:
-        for slice_id, value in zip(ids, values, strict=True):
-            _check_cell(slice_id, column.name, value)
-        raise
+    except BadValue:  # again, cell by cell: the first one that is refused names its slice
+        cells = zip(ids, values, strict=True)
+        checked = [_check_cell(slice_id, column.name, value) for slice_id, value in cells]
+        return columns.format_column(column, checked)
 
 
 def _check_keys(ids: list[SliceId], rows: RowsLike) -> None:
