@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from linumpy.core.acquisition import TileInfo
 from linumpy.core.slice_id import SliceId
+from linumpy.synth.damage import TileDamage, tile_damage
 from linumpy.synth.faults import Faults
 from linumpy.synth.optics import axial_response, fly_back, speckle_and_noise, vignetting
-from linumpy.synth.damage import TileDamage, tile_damage
 from linumpy.synth.rig import Rig
 from linumpy.synth.scene import Scene
 from linumpy.synth.slab import Slab, cut_slab
@@ -94,9 +94,7 @@ def _tiles(scene: Scene, truth: Truth, one: SliceTruth, workers: int) -> Iterato
             yield tile
 
 
-def _image_tile(
-    slab: Slab, truth: Truth, one: SliceTruth, column: int, row: int
-) -> SimulatedTile:
+def _image_tile(slab: Slab, truth: Truth, one: SliceTruth, column: int, row: int) -> SimulatedTile:
     rig = truth.rig
     rng = generator(truth.seed, TILE, one.number, column, row)
     x_mm, y_mm = _pixel_positions(rig, one.tile_truths[column, row].origin_mm)

@@ -180,7 +180,7 @@ def _tract(rng: np.random.Generator, side: int) -> _Ball:
     return _Ball(side * u, v, drift_u, drift_v, radius, radius * stretch, 1.1)
 
 
-def _soft_step(value: Field, width: float) -> Field:
+def _soft_step(value: Coordinate, width: float) -> Field:
     """Return 0 below 0, 1 above ``width``, smooth between."""
     t = np.clip(value / np.float32(width), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)

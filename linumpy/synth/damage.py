@@ -40,9 +40,6 @@ class TileDamage:
     """largest value of the detector"""
 
 
-NO_DAMAGE = TileDamage()
-
-
 def tile_damage(
     kind: str,
     severity: float,
@@ -66,27 +63,24 @@ def tile_damage(
         Of the tile and of the slice; the slice's is at its start for every tile.
     """
     of_tile, of_slice = rngs
-    ny = rig.tile_px[1]
     match kind:
-        case "good":
-            return NO_DAMAGE
-        case "empty":
-            return TileDamage(gain=0.0)
         case "motion":
-            return _motion(severity, ny, of_tile)
+            return _motion(severity, rig.tile_px[1], of_tile)
         case "blur":
             return TileDamage(blur_px=0.5 + 6.0 * severity)
         case "dropout":
-            return TileDamage(line_gain=_dropout(severity, ny, of_tile))
+            return TileDamage(line_gain=_dropout(severity, rig.tile_px[1], of_tile))
         case "noise":
-            loudness = 0.5 * severity * rig.brightness / max(rig.noise, 1e-3)
+            loudness = 0.8 * severity * rig.brightness / max(rig.noise, 1e-3)
             return TileDamage(gain=1 - 0.7 * severity, noise_factor=1 + loudness)
         case "saturation":
             return TileDamage(gain=1 + 14 * severity, limit=0.8 * rig.brightness)
         case "bad_cut":
             return TileDamage(cut_um=_torn_cut(severity, rig, positions, of_slice))
+        case "empty":
+            return TileDamage(gain=0.0)
         case _:
-            raise ValueError(kind)
+            return TileDamage()
 
 
 def _motion(severity: float, ny: int, rng: np.random.Generator) -> TileDamage:
@@ -106,9 +100,7 @@ def _dropout(severity: float, ny: int, rng: np.random.Generator) -> Field:
     return np.where(lost, np.float32(0.02), np.float32(1))
 
 
-def _torn_cut(
-    severity: float, rig: Rig, positions: Positions, rng: np.random.Generator
-) -> Field:
+def _torn_cut(severity: float, rig: Rig, positions: Positions, rng: np.random.Generator) -> Field:
     """Draw chatter of the blade along y, and holes where tissue was torn out."""
     x, y = positions
     fov = max(rig.fov_mm)

@@ -24,7 +24,7 @@ class Faults:
     glitch: Mapping[int, Millimetres2] = field(default_factory=dict)
     """error (x, y) of the reported position, mm, on this slice alone"""
     rehome: Mapping[int, Millimetres2] = field(default_factory=dict)
-    """error (x, y) of the reported position, mm, from this slice on; N × tile FOV is the usual one"""
+    """the same from this slice on; N × tile FOV is the usual one"""
     growth: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
     """tiles added (left, right, top, bottom) from this slice on; negative: taken away"""
     rotation_deg: Mapping[int, float] = field(default_factory=dict)

@@ -5,12 +5,14 @@ open grid it is three small matrix products.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-Coordinate = NDArray[np.float32] | NDArray[np.float64]
+Coordinate = NDArray[np.floating[Any]]
+"""Positions of either precision."""
 LATTICE = 80
 """Points of the lattice along each axis before it repeats."""
 

@@ -60,12 +60,15 @@ def speckle_and_noise(
     frames = np.repeat(sweep, rig.n_repeat, axis=0) if rig.n_repeat > 1 else sweep
     noise = rig.noise * damage.noise_factor * math.sqrt(math.pi / 2)
     limit = damage.limit or rig.saturation
-    for frame in frames:
+    for number in range(len(frames)):  # frame by frame: the draws stay in the processor's cache
+        frame = frames[number]
         if rig.looks:
-            frame *= rng.standard_gamma(rig.looks, frame.shape, dtype=np.float32)
-            frame *= np.float32(1 / rig.looks)
+            speckle = rng.standard_gamma(rig.looks, frame.shape, dtype=np.float32)
+            np.multiply(frame, speckle, out=frame)
+            np.multiply(frame, np.float32(1 / rig.looks), out=frame)
         if noise:
-            frame += np.abs(np.float32(noise) * rng.standard_normal(frame.shape, np.float32))
+            floor = np.abs(np.float32(noise) * rng.standard_normal(frame.shape, np.float32))
+            np.add(frame, floor, out=frame)
         if limit:
             np.minimum(frame, np.float32(limit), out=frame)
     return frames

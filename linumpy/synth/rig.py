@@ -7,7 +7,7 @@ from typing import Literal
 from linumpy.errors import BadValue
 
 Layout = Literal["flat", "nested", "software"]
-"""Folders: ``tile_…``; ``z00/tile_…``; ``slice_z00/tiles/tile_…`` as the acquisition software has it."""
+"""Folders: ``tile_…``; ``z00/tile_…``; ``slice_z00/tiles/tile_…``, the acquisition software's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Rig:
     """share of a tile that its neighbour sees too"""
     # cutting
     ids: tuple[int, ...] = (0, 1, 2, 3)
-    """slice numbers; the anatomy advances by slice_um per number, numbers left out are never acquired"""
+    """slice numbers; the anatomy advances by slice_um per number, others are never acquired"""
     slice_um: float = 200.0
     """cut interval"""
     image_depth_um: float = 330.0

@@ -139,4 +139,5 @@ def _linear(block: NDArray[np.float32], where: Coordinate, axis: int) -> NDArray
     shape = [1, 1, 1]
     shape[axis] = len(where)
     share = (where - low).astype(np.float32).reshape(shape)
-    return np.take(block, low, axis) * (1 - share) + np.take(block, high, axis) * share
+    mixed = np.take(block, low, axis) * (1 - share) + np.take(block, high, axis) * share
+    return np.asarray(mixed, dtype=np.float32)

@@ -1,20 +1,20 @@
-"""The truth: every number that an acquisition is made from, and its JSON form.
+"""The truth: every number that an acquisition is made from.
 
-`plan` draws them all before a voxel is made, so a reader of the truth file and the renderer see the
-same values. The JSON layout is that of ``allen-coronal-9`` with more keys.
+`plan` draws them all before a voxel is made, so a reader of the truth file
+(`linumpy.synth.truth_file`) and the renderer see the same values.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, cast
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from linumpy.core.slice_id import SliceId
-from linumpy.errors import BadFile, BadValue
+from linumpy.errors import BadValue
 from linumpy.synth.faults import Faults
-from linumpy.synth.rig import RIG_KEYS, Rig
+from linumpy.synth.rig import Rig
 from linumpy.synth.scene import Scene
 
 PLAN, TILE, SURFACE = 11, 12, 13
@@ -80,6 +80,7 @@ class Truth:
     seed: int
     centre_mm: tuple[float, float]
     size_mm: tuple[float, float, float]
+    anatomy: str
     slices: Mapping[SliceId, SliceTruth]
 
 
@@ -99,49 +100,7 @@ def plan(scene: Scene, rig: Rig, faults: Faults, seed: int) -> Truth:
         SliceId(number): _plan_slice(number, origins[number], scene, rig, faults, seed)
         for number in numbers
     }
-    return Truth(rig, faults, seed, scene.centre_xy_mm, scene.size_mm, slices)
-
-
-def plan_like(scene: Scene, like: Mapping[str, Any], seed: int) -> Truth:
-    """Return a truth with the geometry of an existing truth file, for another rendering.
-
-    Rig, faults, origins, tiles, gains and water are taken; where the file does not say where a
-    tile was, its jitter is drawn from ``seed``.
-
-    Raises
-    ------
-    BadFile
-        If ``like`` is no truth file.
-    """
-    try:
-        rig, faults = _rig_from(like["rig"], like["slices"]), _faults_from(like["faults"])
-        drawn = plan(scene, rig, faults, seed)
-        slices = {
-            key: _take(drawn.slices[key], like["slices"][str(key)], rig, seed)
-            for key in drawn.slices
-        }
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadFile(
-            f"not a truth file: {type(error).__name__} {error}",
-            hint="give the truth.json of a simulated acquisition",
-        ) from error
-    return replace(drawn, slices=slices)
-
-
-def to_json(truth: Truth) -> dict[str, Any]:
-    """Return the content of ``truth.json``."""
-    rig = asdict(truth.rig)
-    return {
-        "rig": rig,
-        "faults": {
-            **{name: _keyed(value) for name, value in asdict(truth.faults).items()},
-            "gain_drift": truth.rig.gain_drift,
-        },
-        "seed": truth.seed,
-        "centre_mm": list(truth.centre_mm),
-        "size_zyx_mm": list(truth.size_mm),
-        "slices": {str(key): _slice_to_json(one) for key, one in truth.slices.items()},
-    }
+    return Truth(rig, faults, seed, scene.centre_xy_mm, scene.size_mm, scene.name, slices)
 
 
 def generator(seed: int, *path: int) -> np.random.Generator:
@@ -215,12 +174,13 @@ def _plan_slice(
     unknown = [(x, y) for x, y in absent if not (0 <= x < columns and 0 <= y < rows)]
     if unknown:
         raise BadValue(f"faults: slice {number} has no tile {unknown[0]} to leave out")
-    return replace(slice_truth, tile_truths=_place_tiles(slice_truth, rig, seed, absent))
+    return replace(slice_truth, tile_truths=place_tiles(slice_truth, rig, seed, absent))
 
 
-def _place_tiles(
+def place_tiles(
     one: SliceTruth, rig: Rig, seed: int, absent: set[tuple[int, int]]
 ) -> dict[tuple[int, int], TileTruth]:
+    """Draw where each tile of a slice was; ``absent`` places get none."""
     placed = {}
     for row in range(one.tiles[1]):
         for column in range(one.tiles[0]):
@@ -236,89 +196,3 @@ def _place_tiles(
             )
             placed[column, row] = TileTruth(true, (-float(hidden[0]), -float(hidden[1])))
     return placed
-
-
-def _take(drawn: SliceTruth, said: Mapping[str, Any], rig: Rig, seed: int) -> SliceTruth:
-    taken = replace(
-        drawn,
-        origin_mm=_pair(said["origin_mm"]),
-        reported_error_mm=_pair(said["reported_error_mm"]),
-        tiles=(int(said["tiles"][0]), int(said["tiles"][1])),
-        rotation_deg=float(said["rotation_deg"]),
-        hidden_shift_um=_pair(said["hidden_shift_um"]),
-        galvo_roll=int(said["galvo_roll"]),
-        gain=float(said["gain"]),
-        water_um=float(said["water_um"]),
-        nz=int(said["nz"]),
-    )
-    if "tile_origins_mm" in said:
-        errors = said["tile_errors_mm"]
-        places = {
-            _place(name): TileTruth(_pair(origin), _pair(errors[name]))
-            for name, origin in said["tile_origins_mm"].items()
-        }
-        return replace(taken, tile_truths=places)
-    return replace(taken, tile_truths=_place_tiles(taken, rig, seed, set()))
-
-
-def _slice_to_json(one: SliceTruth) -> dict[str, Any]:
-    found = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name in SliceTruth.__dataclass_fields__
-        if name != "tile_truths"
-        for value in [getattr(one, name)]
-    }
-    places = {f"x{x:02d}_y{y:02d}": tile for (x, y), tile in one.tile_truths.items()}
-    found["tile_origins_mm"] = {name: list(tile.origin_mm) for name, tile in places.items()}
-    found["tile_errors_mm"] = {name: list(tile.error_mm) for name, tile in places.items()}
-    columns, rows = one.tiles
-    found["missing_tiles"] = [
-        [x, y] for y in range(rows) for x in range(columns) if (x, y) not in one.tile_truths
-    ]
-    return found
-
-
-def _rig_from(said: Mapping[str, Any], slices: Mapping[str, Any]) -> Rig:
-    known = {name: value for name, value in said.items() if name in RIG_KEYS}
-    foreign = {name: value for name, value in said.items() if name not in RIG_KEYS}
-    if foreign not in ({}, {"orientation": "standard"}):
-        raise BadFile(f"truth file: rig has unknown keys {', '.join(foreign)}")
-    tile = said["tile_px"]
-    known["tile_px"] = (tile, tile) if isinstance(tile, int) else tuple(tile)
-    for name in ("tilt_deg", "stage_zero_mm"):
-        if name in known:
-            known[name] = tuple(known[name])
-    known["ids"] = tuple(known.get("ids") or sorted(int(key) for key in slices))
-    return Rig(**known)
-
-
-def _faults_from(said: Mapping[str, Any]) -> Faults:
-    found: dict[str, Any] = {}
-    for item in fields(Faults):
-        value = said.get(item.name)
-        if value is None:
-            continue
-        if isinstance(value, Mapping):
-            found[item.name] = {int(key): _tuples(part) for key, part in value.items()}
-        else:
-            found[item.name] = _tuples(value)
-    return Faults(**found)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value
-
-
-def _keyed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): part for key, part in value.items()}
-    return value
-
-
-def _pair(value: Any) -> tuple[float, float]:
-    return (float(value[0]), float(value[1]))
-
-
-def _place(name: str) -> tuple[int, int]:
-    x, _, y = name[1:].partition("_y")
-    return cast("tuple[int, int]", (int(x), int(y)))
