@@ -42,6 +42,7 @@ class Params:
     out_directory: Product
     """folder for the slices on the common canvas, under their own names"""
     slice_config: SliceConfig = None
+    """slice_config.csv: slices with use=false are left out; default: all are used"""
     excluded_slice_mode: Literal["keep", "local_median", "median", "zero"] = "keep"
     """shifts that touch an excluded slice: kept, replaced by a median of the others, or zero"""
     excluded_slice_window: Count = 2

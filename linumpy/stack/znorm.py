@@ -14,7 +14,7 @@ from scipy import ndimage
 Numbers = NDArray[np.float64]
 
 GAIN_SIGMA = 0.3  # ln gain of a slice, from one slice to any other
-DEPTH_SIGMA = 0.05  # ln(shallow / deep) of the same tissue, the same for all pairs
+DEPTH_SIGMA = 0.2  # ln(shallow / deep) of the same tissue, the same for all pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,20 @@ class Ratio:
     sigma: float
 
 
-def solve_gains(n: int, ratios: Sequence[Ratio]) -> Numbers:
-    """Return ln gain of every section; divide by its exponential to correct.
+@dataclass(frozen=True, slots=True)
+class Brightness:
+    """How bright the sections are: divide by the exponentials to correct.
+
+    ``log_gain`` of every section, shape (n,); ``depth_loss``, ln, is what tissue loses from the
+    surface of one section to that of the next.
+    """
+
+    log_gain: Numbers
+    depth_loss: float = 0.0
+
+
+def solve_gains(n: int, ratios: Sequence[Ratio]) -> Brightness:
+    """Solve for the gains of all sections together, and for the loss in depth.
 
     Parameters
     ----------
@@ -36,10 +48,6 @@ def solve_gains(n: int, ratios: Sequence[Ratio]) -> Numbers:
         Number of sections.
     ratios : sequence of Ratio
         Pairs without a ratio are simply absent.
-
-    Returns
-    -------
-    array, shape (n,), float64
 
     Notes
     -----
@@ -49,7 +57,8 @@ def solve_gains(n: int, ratios: Sequence[Ratio]) -> Numbers:
 
     Examples
     --------
-    >>> solve_gains(3, [Ratio(0, 1, 0.2, 0.003), Ratio(1, 2, -0.2, 0.003)]).round(2).tolist()
+    >>> found = solve_gains(3, [Ratio(0, 1, 0.2, 0.003), Ratio(1, 2, -0.2, 0.003)])
+    >>> found.log_gain.round(2).tolist()
     [-0.07, 0.13, -0.07]
     """
     rows = np.zeros((len(ratios) + n + 1, n + 1))
@@ -61,11 +70,11 @@ def solve_gains(n: int, ratios: Sequence[Ratio]) -> Numbers:
     rows[len(ratios) : -1, :n] = np.eye(n) / GAIN_SIGMA
     rows[-1, n] = 1 / DEPTH_SIGMA
     solved = np.linalg.lstsq(rows, right, rcond=None)[0]
-    return np.asarray(solved[:n], dtype=np.float64)
+    return Brightness(np.asarray(solved[:n], dtype=np.float64), float(solved[n]))
 
 
-def smooth_gains(levels: Numbers, sigma: float) -> Numbers:
-    """Return ln gain of every section against the smooth course of all.
+def smooth_gains(levels: Numbers, sigma: float) -> Brightness:
+    """Take the gain of every section against the smooth course of all.
 
     Parameters
     ----------
@@ -86,12 +95,13 @@ def smooth_gains(levels: Numbers, sigma: float) -> Numbers:
     safe = known & (smooth > 0)
     gains: Numbers = np.zeros(len(levels))
     gains[safe] = np.log(levels[safe] / smooth[safe])
-    return gains
+    return Brightness(gains)
 
 
 def plane_factors(
     shares: Sequence[Mapping[int, float]],
-    gains: Numbers,
+    starts: Sequence[int],
+    brightness: Brightness,
     *,
     strength: float,
     bounds: tuple[float, float],
@@ -102,22 +112,34 @@ def plane_factors(
     ----------
     shares : sequence of mapping
         For every plane, section → its weight there; empty where nothing was measured.
-    gains : array
-        ln gain of every section.
+    starts : sequence of int
+        First plane of every section.
+    brightness : Brightness
     strength : float
-        1 takes the gains out whole, 0 not at all.
+        1 takes the steps out whole, 0 not at all.
     bounds : tuple of float
         Smallest and largest factor.
 
     Notes
     -----
-    A blended plane shows Σ w g · tissue, so its factor is 1 / Σ w g: exact where both slices
-    measured.
+    Section k at depth d (in section intervals) is exp(g_k − c (d − ½)) as bright as it should be;
+    a blended plane shows Σ w of that, so its factor is 1 / Σ w exp(…): exact where all measured.
     """
+    steps = np.diff(np.asarray(starts))
+    interval = float(np.median(steps)) if len(steps) else 1.0
     factors = np.ones(len(shares))
     for z, plane in enumerate(shares):
         total = sum(plane.values())
         if total > 0:
-            mixed = sum(weight * np.exp(gains[i]) for i, weight in plane.items()) / total
-            factors[z] = 1 + strength * (np.clip(1 / mixed, *bounds) - 1)
+            mixed = sum(
+                weight * _level(brightness, i, (z - starts[i]) / interval)
+                for i, weight in plane.items()
+            )
+            factors[z] = 1 + strength * (np.clip(total / mixed, *bounds) - 1)
     return factors.astype(np.float32)
+
+
+def _level(brightness: Brightness, i: int, depth: float) -> float:
+    # Beyond its own section a slice is only seen in gaps: the loss is not extrapolated there.
+    inside = min(max(depth, 0.0), 1.5)
+    return float(np.exp(brightness.log_gain[i] - brightness.depth_loss * (inside - 0.5)))

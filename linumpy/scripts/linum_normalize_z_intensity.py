@@ -1,0 +1,215 @@
+"""Take brightness steps between slices out of a stack, and write the final volume."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge, Gt, Interval
+
+from linumpy.cli.command import Command, Count, Fraction, Product, Source
+from linumpy.cli.runtime import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from linumpy.compute.pyramid import Grid
+    from linumpy.compute.walk import Block
+    from linumpy.io.omezarr import NewVolume, Volume
+    from linumpy.stack.sections import Sections
+    from linumpy.stack.znorm import Brightness
+
+CHUNKS = (64, 64, 64)  # z, y, x
+BLOCK_BYTES = 2**24
+WINDOW = (1.0, 99.5)  # percentiles of tissue that the display runs between
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Take brightness steps between slices out of a stack, and write the final volume.
+
+    The anatomy's own trend stays; values are never clipped. Writes the pyramid of the final
+    volume: the base, then every coarser resolution asked for. Beside OUT_ZARR's name:
+    _z_normalization.json. Memory: blocks of 16 MB, a few per worker.
+    """
+
+    in_zarr: Source
+    """stack.ome.zarr"""
+    out_zarr: Product
+    """the final volume, 3d_volume.ome.zarr"""
+    mode: Literal["overlap", "percentile"] = "overlap"
+    """overlap: slices compared where both show the same tissue, else across their seam;
+    percentile: each section against the smooth course of all"""
+    n_serial_slices: Count | None = None
+    """sections of even depth in a volume that does not say its slices"""
+    strength: Fraction = 1.0
+    """how much of a step is taken out"""
+    min_scale: Annotated[float, Interval(gt=0, le=1)] = 0.5
+    """smallest factor for a plane"""
+    max_scale: Annotated[float, Ge(1)] = 2.0
+    """largest factor for a plane"""
+    percentile: Annotated[float, Interval(gt=0, le=100)] = 80.0
+    """with mode percentile: the brightness of a section is this percentile of its tissue"""
+    smooth_sigma: Annotated[float, Gt(0)] = 10.0
+    """with mode percentile: what changes over more sections than this is anatomy"""
+    tissue_threshold: Annotated[float, Ge(0)] | None = None
+    """intensity above which a voxel is tissue; default: as the stack says, else above 0"""
+    pyramid_resolutions: tuple[float, ...] = (10.0, 25.0, 50.0, 100.0)
+    """voxel sizes of the coarser levels, µm; those not above the stack's own are left out"""
+
+
+def run(p: Params, job: Job) -> None:
+    """Find the factors, write the levels, say what was done."""
+    from linumpy.compute.pyramid import Grid, plan_levels
+    from linumpy.io.atomic import write_json
+    from linumpy.io.diagnostics import to_json
+    from linumpy.io.omezarr import create, open_volume
+    from linumpy.stack.znorm import plane_factors
+
+    stack = open_volume(p.in_zarr)
+    threshold = p.tissue_threshold
+    if threshold is None:
+        threshold = float(stack.attributes.get("tissue_threshold") or 0.0)
+    sections = _sections(p, stack)
+    found = _brightness(p, stack, sections, threshold)
+    factors = plane_factors(
+        sections.shares,
+        sections.starts,
+        found,
+        strength=p.strength,
+        bounds=(p.min_scale, p.max_scale),
+    )
+    grids = plan_levels(Grid(stack.shape, stack.spacing, stack.origin_mm), p.pyramid_resolutions)
+    attributes = {**stack.attributes, "kind": "volume", "z_normalization": p.mode}
+    with create(p.out_zarr, [_level(grid) for grid in grids], attributes=attributes) as new:
+        counts = _write_base(new, stack, factors, threshold, job)
+        _set_window(new, counts)
+        _write_coarser(new, grids, job)
+    write_json(
+        p.out_zarr.with_name(p.out_zarr.name.removesuffix(".ome.zarr") + "_z_normalization.json"),
+        to_json(
+            {
+                "mode": p.mode,
+                "depth_loss": found.depth_loss,
+                "log_gain": dict(zip(sections.names, found.log_gain, strict=True)),
+                "plane_factors": factors,
+            }
+        ),
+    )
+
+
+def _sections(p: Params, stack: "Volume") -> "Sections":
+    from linumpy.errors import BadValue
+    from linumpy.stack.sections import even_sections, read_sections
+
+    if p.n_serial_slices is not None:
+        if p.n_serial_slices > stack.shape[0]:
+            raise BadValue(
+                f"n_serial_slices is {p.n_serial_slices}, the volume has {stack.shape[0]} planes",
+                hint="a section needs one plane at least",
+            )
+        return even_sections(stack.shape[0], p.n_serial_slices)
+    sections = read_sections(stack.attributes, stack.shape[0])
+    if sections is None:
+        raise BadValue(
+            f"{stack.path} does not say where its slices are", hint="pass --n_serial_slices"
+        )
+    return sections
+
+
+def _brightness(p: Params, stack: "Volume", sections: "Sections", threshold: float) -> "Brightness":
+    from functools import partial
+
+    from linumpy.compute.walk import blocks
+    from linumpy.io.omezarr import read_block
+    from linumpy.stack.sections import seam_ratios, section_levels
+    from linumpy.stack.znorm import smooth_gains, solve_gains
+
+    read = partial(read_block, stack)
+    if p.mode == "percentile":
+        levels = section_levels(
+            sections,
+            read,
+            blocks(stack.shape, (32, 512, 512)),
+            percentile=p.percentile,
+            tissue_threshold=threshold,
+        )
+        found = smooth_gains(levels, p.smooth_sigma)
+    else:
+        windows = [(y, x) for _, y, x in blocks(stack.shape, (stack.shape[0], 1024, 1024))]
+        seams = seam_ratios(sections, read, windows, tissue_threshold=threshold)
+        log.info("%d overlaps measured, %d seams compared", len(sections.ratios), len(seams))
+        found = solve_gains(len(sections.names), [*sections.ratios, *seams])
+    log.info("loss in depth: %.1f %% per section", 100 * found.depth_loss)
+    for name, gain in zip(sections.names, found.log_gain, strict=True):
+        log.info("section %s: gain %+.1f %%", name, 100 * gain)
+    return found
+
+
+def _level(grid: "Grid"):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    from linumpy.compute.walk import fit_chunks
+    from linumpy.io.omezarr import Level, sharded
+
+    chunks = fit_chunks(grid.shape, CHUNKS)
+    shards = sharded(grid.shape, chunks, max_bytes=BLOCK_BYTES)
+    return Level(grid.shape, grid.spacing, chunks, shards, grid.origin_mm)
+
+
+def _write_base(
+    new: "NewVolume", stack: "Volume", factors: "NDArray[np.float32]", threshold: float, job: Job
+) -> "NDArray[np.int64]":
+    """Write level 0 and return the histogram of its tissue."""
+    from threading import Lock
+
+    from linumpy.compute.walk import fill, n_blocks
+    from linumpy.io.omezarr import read_block
+    from linumpy.stack.sections import log_histogram, n_log_bins
+
+    counts, lock = log_histogram(factors[:0], n_log_bins()), Lock()
+    total, done = n_blocks(stack.shape, new.array.shards), 0
+
+    def scaled(block: "Block") -> "NDArray[np.float32]":
+        voxels: NDArray[np.float32] = read_block(stack, block) * factors[block[0], None, None]
+        found = log_histogram(voxels[voxels > threshold], n_log_bins())
+        with lock:
+            counts[:] += found
+        return voxels
+
+    def progress(n: int) -> None:
+        nonlocal done
+        done += n
+        job.progress(0.8 * done, total)
+
+    fill(new.array, scaled, new.array.shards, workers=job.workers, progress=progress)
+    return counts
+
+
+def _set_window(new: "NewVolume", counts: "NDArray[np.int64]") -> None:
+    from linumpy.io.omezarr import Window
+    from linumpy.stack.sections import log_percentile
+
+    if not counts.any():
+        log.warning("no voxel is tissue: the display window is left at its default")
+        return
+    low, high = (log_percentile(counts, percentile) for percentile in WINDOW)
+    new.set_window(Window(low, high, 0.0, max(1.0, log_percentile(counts, 100.0))))
+
+
+def _write_coarser(new: "NewVolume", grids: "Sequence[Grid]", job: Job) -> None:
+    from functools import partial
+
+    from linumpy.compute.pyramid import choose_parent, shrink
+    from linumpy.compute.walk import fill
+
+    for i, grid in enumerate(grids[1:], start=1):
+        parent = choose_parent(grids, i)
+        work = partial(shrink, new.levels[parent].__getitem__, grids[parent], grid)
+        fill(new.levels[i], work, new.levels[i].shards, workers=job.workers)
+        job.progress(0.8 + 0.2 * i / (len(grids) - 1), 1)
+
+
+COMMAND = Command(Params, run)
+main = COMMAND.main
