@@ -7,8 +7,8 @@ starts with ``.`` and ends in ``.partial``; no reader of the project takes it fo
 import contextlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Replace the file at ``path`` by ``content``, durably and in one step.
 
     Sibling temporary file, fsync, rename, fsync of the folder. A symbolic link at ``path`` is
-    replaced, its target is left alone.
+    replaced, its target is left alone; a missing folder is made; permissions are kept.
 
     Raises
     ------
@@ -28,14 +28,16 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
-    partial = Path(name)
+    partial = path.parent / f".{path.name}.{secrets.token_hex(6)}{PARTIAL}"
+    # The system applies the umask, which no thread can read without setting it for all.
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        partial.chmod(_mode(path))
+        if path.is_file() and not path.is_symlink():
+            partial.chmod(path.stat().st_mode & 0o777)
         partial.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -98,15 +100,6 @@ def _move(partial: Path, path: Path) -> None:
     if path.is_symlink() or (path.is_dir() != partial.is_dir()):
         remove(path)
     partial.replace(path)
-
-
-def _mode(path: Path) -> int:
-    """Return the permissions of the old file, or what a new file would get."""
-    if path.is_file() and not path.is_symlink():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Which slices an input holds: from a shifts file, raw tiles or a folder of mosaics."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +8,8 @@ from pathlib import Path
 from linumpy.core.acquisition import Acquisition
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, MissingFile
-from linumpy.io import omezarr, shifts
+from linumpy.io import acquisition, omezarr, shifts
 
-ACQUISITION = "acquisition.json"
 _VOLUME = re.compile(r".*z(\d+).*\.ome\.zarr")  # greedy: the last z<digits> of the name
 
 
@@ -50,30 +48,23 @@ def in_shifts(path: str | Path) -> Inventory:
     """
     path = Path(path)
     named = {key for shift in shifts.read(path) for key in (shift.fixed, shift.moving)}
-    beside = path.with_name(ACQUISITION)
+    beside = path.with_name(acquisition.FILE_NAME)
     if not beside.is_file():
         return _some(Inventory(tuple(sorted(named))), path)
-    try:
-        header = json.loads(beside.read_text(encoding="utf-8"))
-        ids = named | {SliceId(key) for key in header["slice_ids"]}
-        missing = {SliceId(key) for key in header["never_acquired"]} - ids
-        depths = {SliceId(key): int(one["nz"]) for key, one in header["slices"].items()}
-        n_extra = int(header["n_extra"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadFile(
-            f"{beside} is not an acquisition's header ({type(error).__name__}: {error})",
-            hint="make it again with linum_estimate_xy_shift_from_metadata.py, or remove it",
-        ) from error
-    found = Inventory(tuple(sorted(ids)), tuple(sorted(missing)), depths, n_extra)
+    scan = acquisition.read(beside)
+    ids = named | set(scan.extents)
+    depths = {key: extent.nz for key, extent in scan.extents.items()}
+    missing = set(scan.never_acquired) - ids
+    found = Inventory(tuple(sorted(ids)), tuple(sorted(missing)), depths, scan.n_extra)
     return _some(found, path)
 
 
-def in_tiles(acquisition: Acquisition) -> Inventory:
+def in_tiles(raw: Acquisition) -> Inventory:
     """Return the slices of raw tiles."""
-    first = {key: one.tiles[0].info for key, one in acquisition.slices.items()}
+    first = {key: one.tiles[0].info for key, one in raw.slices.items()}
     return Inventory(
-        acquisition.ids,
-        acquisition.never_acquired,
+        raw.ids,
+        raw.never_acquired,
         {key: info.nz for key, info in first.items()},
         max(info.n_extra for info in first.values()),
     )
