@@ -1,0 +1,108 @@
+"""The quality score of a slice: how well it continues its neighbours.
+
+S = 0.5 s + 0.3 e + 0.2 v, on pictures that were brought over each other beforehand. What the
+score cannot see is in `quality.damage`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linumpy.quality.edges import edge_score
+from linumpy.quality.ssim import mean_ssim
+
+Planes = NDArray[np.float32]
+
+SSIM, EDGE, VARIANCE = 0.5, 0.3, 0.2
+"""Weights of structure, edges and signal variance; they sum to 1."""
+_EMPTY_STD = 1e-6
+_MIN_COMMON_PX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The score of one slice and its parts, each 0 … 1.
+
+    ``ssim_before`` and ``ssim_after`` are None at an end of the stack.
+    """
+
+    ssim_before: float | None
+    ssim_after: float | None
+    edge: float
+    variance: float
+
+    @property
+    def ssim(self) -> float:
+        """Mean of the two, or the one there is."""
+        found = [value for value in (self.ssim_before, self.ssim_after) if value is not None]
+        return float(np.mean(found)) if found else 0.0
+
+    @property
+    def overall(self) -> float:
+        """S = 0.5 s + 0.3 e + 0.2 v, rounded to the three decimals that the record holds."""
+        total = SSIM * self.ssim + EDGE * self.edge + VARIANCE * self.variance
+        return round(min(1.0, max(0.0, total)), 3)
+
+
+NOTHING = Score(None, None, 0.0, 0.0)
+
+
+def score(planes: Planes, before: Planes | None, after: Planes | None) -> Score:
+    """Score a slice against its neighbours.
+
+    Parameters
+    ----------
+    planes, before, after : array, shape (n_planes, Y, X)
+        Planes of the same depth, lying on each other; a missing neighbour is None. 0 is outside
+        the data and is left out: the pictures are cut to what all of them cover.
+
+    Returns
+    -------
+    Score
+        `NOTHING` for a slice without data or without neighbours.
+
+    Notes
+    -----
+    Edges are compared with the mean of the neighbours on the middle plane; the variance term is
+    min(1, 2 / (1 + |ln r|)), r = the slice's variance over the neighbours': 1 up to a factor of e.
+    """
+    neighbours = [planes_of for planes_of in (before, after) if planes_of is not None]
+    if not neighbours or float(planes.std()) < _EMPTY_STD:
+        return NOTHING
+    box = _common_box([planes, *neighbours])
+    if box is None:
+        return NOTHING
+    own = planes[box]
+    middle = own.shape[0] // 2
+    expected = np.mean([n[box] for n in neighbours], axis=0, dtype=np.float32)
+    return Score(
+        ssim_before=None if before is None else mean_ssim(own, before[box]),
+        ssim_after=None if after is None else mean_ssim(own, after[box]),
+        edge=edge_score(own[middle], expected[middle]),
+        variance=variance_score(float(own.var()), float(np.mean([n[box].var() for n in neighbours]))),
+    )
+
+
+def variance_score(own: float, reference: float) -> float:
+    """Return min(1, 2 / (1 + |ln(own / reference)|)); 0 where one has no variance.
+
+    Examples
+    --------
+    >>> variance_score(2.0, 2.0), round(variance_score(1.0, 100.0), 3), variance_score(0.0, 1.0)
+    (1.0, 0.357, 0.0)
+    """
+    if own <= 0 or reference <= 0:
+        return 0.0
+    return min(1.0, 2.0 / (1.0 + abs(math.log(own / reference))))
+
+
+def _common_box(stacks: Sequence[Planes]) -> tuple[slice, slice, slice] | None:
+    """Return the bounding box of what every stack covers, or None when it is next to nothing."""
+    covered = np.all([np.any(stack != 0, axis=0) for stack in stacks], axis=0)
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    if len(rows) < _MIN_COMMON_PX or len(columns) < _MIN_COMMON_PX:
+        return None
+    return (slice(None), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
