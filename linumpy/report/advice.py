@@ -9,7 +9,6 @@ from linumpy.report import words
 from linumpy.report.contexts import Warn
 from linumpy.report.facts import Facts
 
-LOW_CONFIDENCE = 0.3
 SAID_BY_PAIRS = "pairwise_registration"
 """Step whose own warnings are said once for all pairs by `_weak_pairs`."""
 MAX_ISSUES = 8
@@ -116,14 +115,15 @@ def _weak_pairs(facts: Facts) -> Iterator[Warn]:
         p.moving
         for p in facts.evidence.pairs
         if p.confidence is not None
-        and p.confidence < LOW_CONFIDENCE
+        and p.confidence < facts.confidence_low
         and not _touches_interpolated(facts, p.fixed, p.moving)
     ]
     if weak:
         yield Warn(
             "look",
             f"Registration has little confidence in {words.ids([*weak])}",
-            "Below 0.3 the transform is not applied: the slice stays where the stage put it.",
+            f"Below {facts.confidence_low:g} a registration does not count: the slice lies where "
+            "the stage and its other neighbour put it.",
             "Compare it with its neighbours in the views. Damaged slices are better excluded "
             "(use=false in slice_config.csv).",
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
-from linumpy.report import figures, tables, words
+from linumpy.report import figures, tables, view_figure, words
 from linumpy.report.contexts import Charts, Nothing
 from linumpy.report.evidence import GalvoFinding, as_number
 from linumpy.report.facts import UM_PER_MM, Facts
@@ -28,7 +28,7 @@ def views(facts: Facts) -> Charts | Nothing:
     said = [f"Shown at level {found.level} of {found.n_levels} ({step} µm)."]
     if facts.borders is None:
         said.append("Borders are not drawn: the cut interval or the record is missing.")
-    return Charts((figures.orthogonal_views(found, facts.borders),), tuple(said))
+    return Charts((view_figure.orthogonal_views(found, facts.borders),), tuple(said))
 
 
 def stage_path(facts: Facts) -> Charts | Nothing:
@@ -60,7 +60,7 @@ def quality(facts: Facts) -> Charts | Nothing:
     threshold = as_number(said("auto_assess_min_quality") or said("min_quality"))
     median = scores[len(scores) // 2]
     found = f"Median {words.number(median)}, lowest {words.number(scores[0])}."
-    return Charts((figures.quality(bars, threshold=threshold),), (found,))
+    return Charts((figures.quality(bars, limit=threshold),), (found,))
 
 
 def galvo(facts: Facts) -> Charts | Nothing:
@@ -87,18 +87,22 @@ def registration(facts: Facts) -> Charts | Nothing:
     pairs = tuple(sorted(facts.evidence.pairs, key=lambda p: p.moving.number))
     if not pairs:
         return Nothing("No pairwise_registration_metrics.json was found.")
-    picture = figures.registration(pairs, facts.expected_planes)
+    picture = figures.registration(
+        pairs, expected_planes=facts.expected_planes, limit=facts.confidence_low
+    )
     return Charts((picture,), (_axial(facts),), (tables.pairs(pairs),))
 
 
 def stacking(facts: Facts) -> Charts | Nothing:
     """Return how the slices were stacked."""
-    decisions = facts.evidence.stack
-    if not decisions:
+    decisions, corrections = facts.evidence.stack, facts.evidence.corrections
+    if not decisions and not corrections:
         return Nothing("stack/stacking_decisions.csv is not there.")
     moved = sum(1 for d in decisions if d.transform)
-    found = f"{moved} of {len(decisions)} slices have a transform of their own."
-    return Charts((figures.stacking(decisions),), (found,), (tables.stacking(decisions),))
+    found = f"{moved} of {len(decisions)} pairs have a transform that counts."
+    shown = [figures.corrections(corrections)] if corrections else []
+    shown += [figures.stacking(decisions)] if decisions else []
+    return Charts(tuple(shown), (found,), (tables.stacking(decisions),))
 
 
 def positions_mm(shifts: Sequence[Shift]) -> dict[SliceId, tuple[float, float]]:

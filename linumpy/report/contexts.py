@@ -6,7 +6,7 @@ The same values are written to ``quality_report.json``, pictures by name only.
 from dataclasses import dataclass, field
 
 from linumpy.core.fate import Fate
-from linumpy.report.figures import Picture
+from linumpy.report.style import Picture
 
 
 @dataclass(frozen=True, slots=True)

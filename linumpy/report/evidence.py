@@ -154,6 +154,17 @@ class StackDecision:
     overlap_voxels: float | None
     blend_voxels: float | None
     correlation: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """How far the stack moved a slice from where the stage had it (stack_diagnostics.json)."""
+
+    slice_id: SliceId
+    x_um: float | None
+    y_um: float | None
+    rotation_deg: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,7 @@ class Evidence:
     galvo: tuple[GalvoFinding, ...]
     pairs: tuple[PairFinding, ...]
     stack: tuple[StackDecision, ...]
+    corrections: tuple[Correction, ...]
     gaps: tuple[GapFinding, ...]
     metrics: tuple[StageMetrics, ...]
     unreadable: tuple[Unreadable, ...]

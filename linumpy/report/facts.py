@@ -15,6 +15,8 @@ from linumpy.report.pictures import Borders
 
 MOTOR_ONLY = "motor_only"
 UM_PER_MM = 1000.0
+CONFIDENCE_LOW = 0.3
+"""Default of the stack's --confidence_low, for a run that does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ class Facts:
         """How many planes of the registered slices one cut interval spans."""
         spacing = self.gallery.slice_spacing_z_mm
         return self.interval_mm / spacing if self.interval_mm and spacing else None
+
+    @property
+    def confidence_low(self) -> float:
+        """Registrations of less confidence do not count in the stack."""
+        return as_number(self.evidence.run.parameter("confidence_low")) or CONFIDENCE_LOW
 
     @property
     def borders(self) -> Borders | None:

@@ -21,6 +21,7 @@ from linumpy.io.history import Change
 from linumpy.io.lenient import Reader
 from linumpy.report.evidence import (
     Advice,
+    Correction,
     Evidence,
     GalvoFinding,
     GapFinding,
@@ -65,6 +66,7 @@ def read(root: Path) -> Evidence:
         galvo=tuple(_galvo(files, reader)),
         pairs=tuple(_pairs(files, reader)),
         stack=tuple(_stack(root / "stack" / "stacking_decisions.csv", reader)),
+        corrections=tuple(_corrections(reader.json(root / "stack" / "stack_diagnostics.json"))),
         gaps=tuple(_gaps(files, reader)),
         metrics=tuple(_metrics(files, reader)),
         unreadable=tuple(dict.fromkeys(reader.unreadable)),
@@ -244,7 +246,21 @@ def _stack(path: Path, reader: Reader) -> Iterator[StackDecision]:
             overlap_voxels=as_number(row.get("overlap_voxels")),
             blend_voxels=as_number(row.get("blend_overlap_voxels")),
             correlation=as_number(row.get("correlation")),
+            reason=row.get("reason", ""),
         )
+
+
+def _corrections(found: Json) -> Iterator[Correction]:
+    entries = found.get("corrections")
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        slice_id = find_id(f"z{name}")
+        if slice_id is not None and isinstance(entry, dict):
+            yield Correction(
+                slice_id,
+                as_number(entry.get("dx_um")),
+                as_number(entry.get("dy_um")),
+                as_number(entry.get("rotation_deg")),
+            )
 
 
 def _gaps(files: list[Path], reader: Reader) -> Iterator[GapFinding]:

@@ -8,9 +8,9 @@ from typing import TypeVar
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import LinumpyError
 from linumpy.io.lenient import Reader, Unreadable
-from linumpy.report import figures, pictures
-from linumpy.report.figures import Picture
+from linumpy.report import pictures, style
 from linumpy.report.pictures import Views
+from linumpy.report.style import Picture
 
 T = TypeVar("T")
 VOLUME = "3d_volume.ome.zarr"
@@ -90,7 +90,7 @@ def _previews(paths: Mapping[SliceId, Path], reader: Reader) -> dict[SliceId, Pi
         plane = _try(reader, path, lambda p: pictures.shrink_png(p, max_px=PREVIEW_PX))
         if plane is not None:
             alt = f"Preview of the interpolation of slice {slice_id}"
-            found[slice_id] = figures.embed(plane, name=f"preview_z{slice_id}", alt=alt)
+            found[slice_id] = style.embed(plane, name=f"preview_z{slice_id}", alt=alt)
     return found
 
 
@@ -102,7 +102,7 @@ def _thumbnail(root: Path, slice_id: SliceId, max_px: int, reader: Reader) -> Pi
         plane = _try(reader, path, lambda p: pictures.thumbnail(p, max_px=max_px))
         if plane is not None:
             alt = f"Slice {slice_id}, {kind}"
-            return figures.photograph(plane, name=f"slice_z{slice_id}", alt=alt)
+            return style.photograph(plane, name=f"slice_z{slice_id}", alt=alt)
     return None
 
 

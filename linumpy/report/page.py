@@ -20,8 +20,8 @@ from linumpy.io import atomic
 from linumpy.report import facts as facts_io
 from linumpy.report.contexts import Context, Headline, Warnings
 from linumpy.report.facts import Facts
-from linumpy.report.figures import Picture
 from linumpy.report.sections import SECTIONS
+from linumpy.report.style import Picture
 
 Format = Literal["html", "text", "zip", "auto"]
 BY_SUFFIX: dict[str, Format] = {".html": "html", ".htm": "html", ".zip": "zip"}

@@ -80,7 +80,7 @@ def thumbnail(path: Path, *, max_px: int) -> Plane:
     BadFile
         If the volume cannot be read.
     """
-    volume = _coarsest(path, at_least_px=max_px)
+    volume = _coarsest(_levels(path), at_least_px=max_px)
     n_z, n_y, n_x = volume.shape
     plane = min(n_z - 1, round(n_z * THUMBNAIL_DEPTH))
     block = math.ceil(max(n_y, n_x) / max_px)
@@ -104,14 +104,15 @@ def views(path: Path) -> Views:
     BadFile
         If the volume cannot be read.
     """
-    volume = _coarsest(path, at_least_px=FINE_ENOUGH_PX, max_bytes=MAX_BYTES)
-    where = _middle_of_data(path, volume)
+    levels = _levels(path)
+    volume = _coarsest(levels, at_least_px=FINE_ENOUGH_PX, max_bytes=MAX_BYTES)
+    where = _middle_of_data(levels[-1], volume)
     z, y, x = where
     full = (slice(None), slice(None), slice(None))
     xy = omezarr.read_block(volume, (slice(z, z + 1), *full[1:]))[0]
     xz = omezarr.read_block(volume, (full[0], slice(y, y + 1), full[2]))[:, 0]
     yz = omezarr.read_block(volume, (*full[:2], slice(x, x + 1)))[:, :, 0].T
-    finest = omezarr.open_volume(path)
+    finest = levels[0]
     cut = tuple(
         o + i * s for o, i, s in zip(volume.origin_mm, where, volume.spacing.zyx_mm, strict=True)
     )
@@ -122,8 +123,8 @@ def views(path: Path) -> Views:
         cut_mm=(cut[0], cut[1], cut[2]),
         origin_mm=volume.origin_mm,
         level_spacing=volume.spacing,
-        level=_level_of(path, volume),
-        n_levels=omezarr.n_levels(path),
+        level=levels.index(volume),
+        n_levels=len(levels),
         shape=finest.shape,
         spacing=finest.spacing,
     )
@@ -153,9 +154,8 @@ def to_grey(plane: NDArray[Any], *, gamma: float = 0.8) -> NDArray[np.uint8]:
     return grey
 
 
-def _coarsest(path: Path, *, at_least_px: int, max_bytes: int | None = None) -> Volume:
+def _coarsest(levels: list[Volume], *, at_least_px: int, max_bytes: int | None = None) -> Volume:
     """Return the coarsest level that is fine enough, or the finest of those that may be read."""
-    levels = [omezarr.open_volume(path, level=i) for i in range(omezarr.n_levels(path))]
     for volume in reversed(levels):
         if max(volume.shape) >= at_least_px:
             fits = max_bytes is None or 4 * math.prod(volume.shape) <= max_bytes
@@ -163,14 +163,15 @@ def _coarsest(path: Path, *, at_least_px: int, max_bytes: int | None = None) -> 
     return levels[0]
 
 
-def _level_of(path: Path, volume: Volume) -> int:
-    shapes = [omezarr.open_volume(path, level=i).shape for i in range(omezarr.n_levels(path))]
-    return shapes.index(volume.shape)
+def _levels(path: Path) -> list[Volume]:
+    """Return every level, finest first."""
+    finest = omezarr.open_volume(path)  # says what is wrong with a folder that is no volume
+    others = range(1, omezarr.n_levels(path))
+    return [finest, *(omezarr.open_volume(path, level=i) for i in others)]
 
 
-def _middle_of_data(path: Path, volume: Volume) -> tuple[int, int, int]:
-    """Return the voxel of ``volume`` in the middle of the data, found on the coarsest level."""
-    coarse = omezarr.open_volume(path, level=omezarr.n_levels(path) - 1)
+def _middle_of_data(coarse: Volume, volume: Volume) -> tuple[int, int, int]:
+    """Return the voxel of ``volume`` in the middle of the data, found on a coarse level."""
     if 4 * math.prod(coarse.shape) > MAX_BYTES:
         return tuple(n // 2 for n in volume.shape)  # type: ignore[return-value]
     found = np.nonzero(omezarr.read_block(coarse))

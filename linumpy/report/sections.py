@@ -160,9 +160,10 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "stacking",
         "Stacking",
-        "How many planes each slice shares with the one above, how many of these were blended, "
-        "and how well the two agree there. Low agreement with a large overlap hints at a slice "
-        "that is out of place or damaged at its surface.",
+        "Above, how far each slice was moved and turned from where the stage had it, all pairs "
+        "taken together. Below, how many planes each slice shares with the one above, how many "
+        "were blended, and how well the two agree there. Low agreement with a large overlap hints "
+        "at a slice that is out of place or damaged at its surface.",
         charts.stacking,
     ),
     Section(
@@ -252,7 +253,7 @@ def _slice_row(facts: Facts, slice_id: SliceId, row: Row) -> SliceRow:
         quality_text=words.number(quality, 3) if quality is not None else "",
         flags=_flags(row),
         reason=_reason(facts.fates[slice_id], row),
-        notes=str(row.get("notes") or ""),
+        notes=_notes(facts.fates[slice_id], row),
         last_change=_author(changes[-1].command) if changes else "",
         history=tuple(tables.say_change(c) for c in changes),
         thumbnail=facts.gallery.thumbnails.get(slice_id),
@@ -286,6 +287,14 @@ def _reason(fate: Fate, row: Row) -> str:
     given += [words.explain(_text(row.get("interpolation_fallback_reason")))]
     given += [words.explain(n) for n in notes]
     return "; ".join(dict.fromkeys(g for g in given if g)) or "use=false, no reason was noted"
+
+
+def _notes(fate: Fate, row: Row) -> str:
+    """Return the notes as they stand in the record, unless the reason already says them all."""
+    notes = str(row.get("notes") or "")
+    said = _reason(fate, row)
+    parts = [part.removeprefix("failed: ") for part in notes.split("; ")]
+    return "" if all(part in said for part in parts) else notes
 
 
 def _text(value: Value) -> str:

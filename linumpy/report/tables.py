@@ -134,6 +134,7 @@ def stacking(decisions: Sequence[StackDecision]) -> Table:
             Column("overlap / planes"),
             Column("blended / planes"),
             Column("correlation"),
+            Column("why no transform", is_number=False),
         ),
         tuple(
             (
@@ -145,6 +146,7 @@ def stacking(decisions: Sequence[StackDecision]) -> Table:
                 number(d.overlap_voxels, 0),
                 number(d.blend_voxels, 0),
                 number(d.correlation, 3),
+                d.reason,
             )
             for d in decisions
         ),
