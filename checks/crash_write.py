@@ -25,7 +25,8 @@ N_ROWS = 200
 CHILD = f"""
 import os, sys
 from linumpy.io import slice_config
-rows = lambda use: {{slice_config.SliceId(k): slice_config.new_row(k, use=use) for k in range({N_ROWS})}}
+ids = [slice_config.SliceId(number) for number in range({N_ROWS})]
+rows = lambda use: {{key: slice_config.new_row(key, use=use) for key in ids}}
 folder = sys.argv[1]
 slice_config.write(folder + "/warm.csv", rows(True))
 os.unlink(folder + "/warm.csv")
