@@ -23,6 +23,7 @@ from linumpy.core.slice_id import SliceId
 RETURNING_UM, LASTING_UM = 5.0, 1.0
 UNRELIABLE_UM = 500.0  # σ of a step that the shifts file calls unreliable: nearly no information
 LINK_TAIL = 2.0  # σ beyond which a registration starts to be disbelieved
+LEAST_ERROR_PX, ERROR_AT_HALF_PX = 0.1, 0.75  # of a registration: the least, at confidence 0.5
 _ROUNDS, _FIRST_SCALE, _COOLING = 40, 30.0, 0.8
 _RIDGE = 1e-9
 _BANDS = 4  # J and B of neighbours touch: the matrix has three diagonals above the main one
@@ -115,14 +116,22 @@ def relative(fixed: Rigid2D, moving: Rigid2D) -> Rigid2D:
 
 
 def link_sigma_um(confidence: float, resolution_um: float) -> float:
-    """Return the standard error of a registration, µm: 0.15 voxel at confidence 1, rising as 1/c².
+    """Return the standard error of a registration, µm.
 
-    Raises
-    ------
-    ZeroDivisionError
-        At confidence 0: such a registration says nothing and is no link.
+    Parameters
+    ----------
+    confidence : float
+        Above 0: at 0 a registration says nothing and is no link.
+    resolution_um : float
+        Voxel size in the plane.
+
+    Notes
+    -----
+    Registration says confidence = 1 / (1 + e / 0.75 px) for an expected error of e; this is e
+    again, on top of a tenth of a voxel that no registration falls below.
     """
-    return 0.15 * resolution_um / confidence**2
+    expected_px = ERROR_AT_HALF_PX * (1 / confidence - 1)
+    return math.hypot(LEAST_ERROR_PX, expected_px) * resolution_um
 
 
 def _least_squares(
