@@ -157,13 +157,20 @@ def read_pairwise(folder: str | Path) -> PairTransform:
     return PairTransform(
         motion=Rigid2D(rotation, dx, dy),
         confidence=confidence,
-        fixed=_id(metrics.text("fixed_volume")),
-        moving=_id(metrics.text("moving_volume")),
+        fixed=id_of(metrics.text("fixed_volume")),
+        moving=id_of(metrics.text("moving_volume")),
         offsets=read_offsets(folder / OFFSETS),
     )
 
 
-def _id(name: str | None) -> SliceId | None:
+def id_of(name: str | Path | None) -> SliceId | None:
+    """Return the slice id in the last part of a path, the first ``z<digits>``, if there is one.
+
+    Examples
+    --------
+    >>> id_of("z9/slice_z07_normalize.ome.zarr")
+    '07'
+    """
     found = _ID.search(Path(name).name) if name else None
     return SliceId(found[1]) if found else None
 

@@ -160,7 +160,7 @@ def _merit(fit: RigidFit) -> float:
 
 
 def _build_pyramid(fixed: Plane, moving: Plane) -> list[_Pair]:
-    levels = [(_even_out(fixed, "fixed"), _even_out(moving, "moving"))]
+    levels = [(even_out(fixed, "fixed"), even_out(moving, "moving"))]
     while True:
         shape = levels[-1][0].values.shape
         if max(shape) <= COARSEST_SIDE_PX or min(shape) < 2 * MIN_SIDE_PX:
@@ -174,7 +174,7 @@ def _build_pyramid(fixed: Plane, moving: Plane) -> list[_Pair]:
     return [_make_pair(*levels[i], centre, 2**i) for i in range(first, len(levels))]
 
 
-def _even_out(plane: Plane, name: str) -> MaskedPlane:
+def even_out(plane: Plane, name: str) -> MaskedPlane:
     """Take the logarithm: speckle multiplies, so bright tissue would drown the rest in noise.
 
     log(1 + x / f), with the floor f a share of the median, below which it stays linear.
@@ -273,10 +273,12 @@ def _solve(system: _System, *, with_rotation: bool) -> Vector:
     weighted = (g * _weigh(system.residual)).astype(np.float64)
     hessian: Matrix = weighted @ g.T.astype(np.float64)
     # A plane with one ridge has no information along it: the step there must stay finite.
-    hessian += 1e-4 * np.trace(hessian) / n * np.eye(n)
-    step: Vector = np.linalg.solve(hessian, weighted @ system.residual)
-    step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9))
-    return np.append(step, 0.0) if n == 2 else step  # noqa: PLR2004
+    hessian = np.asarray(hessian + 1e-4 * np.trace(hessian) / n * np.eye(n), dtype=np.float64)
+    step = np.linalg.solve(hessian, weighted @ system.residual)
+    step = np.asarray(step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-9)))
+    full = np.zeros(3)
+    full[:n] = step
+    return full
 
 
 def _compose(motion: Motion, delta: Vector, system: _System, scale: int) -> Motion:
