@@ -72,7 +72,8 @@ def _read_nifti(path: Path) -> tuple[NDArray[Any], Spacing | None]:
     zooms = [float(step) for step in image.header.get_zooms()[:3]]
     spacing = None
     if unit in _UM_PER_UNIT and len(zooms) == 3:  # noqa: PLR2004
-        x, y, z = (step * _UM_PER_UNIT[unit] for step in zooms)
+        # Zooms are float32: 0.05 mm reads as 0.0500000007.
+        x, y, z = (round(step * _UM_PER_UNIT[unit], 4) for step in zooms)
         spacing = Spacing.from_um(z, y, x)
     return array.transpose(), spacing
 

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from linumpy.cli.command import Count, CountOrZero, Fraction, Ids, Micrometres, Product, SourceFlag
+from linumpy.cli.command import (
+    Command,
+    Count,
+    CountOrZero,
+    Fraction,
+    Ids,
+    Micrometres,
+    Product,
+    SourceFlag,
+)
 from linumpy.cli.runtime import Job
 
 Signs = Literal[-1, 1]
@@ -148,3 +157,7 @@ def run(p: Params, job: Job) -> None:
             anatomy = reference_volume(scene, truth, request.reference_um, workers=job.workers)
             np.save(partial / "truth_volume.npy", anatomy.astype(np.float16))
     logging.getLogger(__name__).info("%s: %d slices, %d tiles", p.out, len(truth.slices), n_tiles)
+
+
+COMMAND = Command(Params, run)
+main = COMMAND.main

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from linumpy.synth.scene import Scene
 from linumpy.synth.truth import Truth
 
-_SAMPLES = 3
+_SAMPLES = 2
 """Points per voxel and axis that are averaged."""
 
 
