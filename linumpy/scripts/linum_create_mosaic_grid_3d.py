@@ -1,0 +1,196 @@
+"""Put the raw tiles of one slice side by side in one volume, a chunk per tile."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Interval
+
+from linumpy.cli.command import (
+    Command,
+    Count,
+    CountOrZero,
+    Fraction,
+    Micrometres,
+    Product,
+    SourceFlag,
+)
+from linumpy.cli.fields import SliceConfig
+from linumpy.cli.runtime import Job
+
+if TYPE_CHECKING:
+    from linumpy.core.acquisition import Acquisition, RawSlice
+    from linumpy.core.geometry import RigGeometry
+    from linumpy.core.slice_id import SliceId
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Put the raw tiles of one slice side by side in one volume, a chunk per tile.
+
+    Native sampling, overlaps kept, galvo-return A-lines cropped. Holds workers x
+    sharding_factor^2 tiles in memory, whatever the size of the mosaic.
+    """
+
+    output_zarr: Product
+    """mosaic_grid_3d_z{NN}.ome.zarr"""
+    from_root_directory: SourceFlag = None
+    """folder of raw tiles, at any depth; --slice says which slice"""
+    from_tiles_list: tuple[Path, ...] = ()
+    """tile folders of one slice, instead of --from_root_directory"""
+    slice: CountOrZero | None = None
+    """id of the slice; may be left out where there is only one"""
+    axial_resolution: Micrometres | None = None
+    """axial sampling, um in tissue (um in air / refractive index); default: the key of info.txt"""
+    fix_galvo_shift: bool = True
+    """without --slice_config: look for a misplaced galvo return and roll it to the end"""
+    galvo_threshold: Fraction = 0.6
+    """confidence from which the fix is applied, 0 to 1"""
+    slice_config: SliceConfig = None
+    galvo_json: SourceFlag = None
+    """slice_z{NN}_galvo.json or its folder; default: galvo beside --slice_config"""
+    acquisition: SourceFlag = None
+    """acquisition.json: stage signs and cut interval; default: from the headers of all slices"""
+    stage_sign_x: Literal[1, -1] | None = None
+    """1: stage x rises with the tile index, -1: it falls; default: from the headers"""
+    stage_sign_y: Literal[1, -1] | None = None
+    """as --stage_sign_x, along y"""
+    overlap_fraction: Annotated[float, Interval(ge=0, lt=1)] = 0.2
+    """overlap of neighbouring tiles, used only where info.txt has no stage positions, 0 to 1"""
+    legacy_orientation: bool = False
+    """old acquisitions: A-lines advance along -Y and B-scans along -X"""
+    sharding_factor: Count = 1
+    """tiles per shard along x and y; more tiles per file need more memory"""
+
+
+def run(p: Params, job: Job) -> None:
+    """Headers → places → galvo decision → volume."""
+    from functools import partial
+
+    from linumpy.core.spacing import Spacing
+    from linumpy.io import mosaic_grid, sampling
+    from linumpy.mosaic import grid
+    from linumpy.preproc.xyzcorr import fix_galvo_shift
+
+    raw, rig, interval_mm = _headers(p)
+    axial_um = sampling.axial_um(p.axial_resolution, raw.tiles)
+    shift_px = _galvo_shift_px(p, raw)
+    placed = grid.place_tiles(raw, rig)
+    plan = mosaic_grid.Plan(
+        tile_at={(one.row, one.column): one.tile for one in placed},
+        grid=raw.grid,
+        spacing=Spacing.from_um(axial_um, rig.lateral_um.y, rig.lateral_um.x),
+        orientation=rig.orientation,
+        sharding_factor=p.sharding_factor,
+    )
+    log.info(
+        "slice %s: %d x %d tiles, %d missing; galvo shift %d A-lines",
+        raw.slice_id,
+        *raw.grid,
+        raw.n_missing,
+        shift_px,
+    )
+    correct = partial(fix_galvo_shift, shift=shift_px) if shift_px else None
+    mosaic_grid.write(
+        p.output_zarr,
+        plan,
+        attributes={
+            **mosaic_grid.describe(plan, raw, rig, slicing_interval_mm=interval_mm),
+            "tiles": [
+                mosaic_grid.tile_row(one.tile, one.row, one.column, one.x_mm, one.y_mm)
+                for one in placed
+            ],
+            "galvo_shift_px": shift_px,
+        },
+        correct=correct,
+        workers=job.workers,
+        progress=job.progress,
+    )
+
+
+def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
+    """Return the slice, the rig's geometry and the cut interval."""
+    from linumpy.core.slice_id import SliceId
+    from linumpy.errors import BadValue
+    from linumpy.io import acquisition as acquisition_file
+    from linumpy.io import tiles
+    from linumpy.mosaic import grid
+
+    roots = [*p.from_tiles_list, *([p.from_root_directory] if p.from_root_directory else [])]
+    if not roots or (p.from_root_directory and p.from_tiles_list):
+        raise BadValue(
+            "give --from_root_directory or --from_tiles_list, one of the two",
+            hint="a folder that holds the tiles, or the tile folders themselves",
+        )
+    wanted = None if p.slice is None else SliceId(p.slice)
+    if p.acquisition is not None:
+        scan = acquisition_file.read(p.acquisition)
+        _check_orientation(p, scan.rig)
+        found = tiles.discover(*roots, only=None if wanted is None else [wanted])
+        return _chosen(found, wanted), scan.rig, scan.slicing_interval_mm
+    found = tiles.discover(*roots)
+    rig = grid.find_geometry(
+        found,
+        sign_x=p.stage_sign_x,
+        sign_y=p.stage_sign_y,
+        overlap_fraction=p.overlap_fraction,
+        orientation="legacy" if p.legacy_orientation else "standard",
+    )
+    return _chosen(found, wanted), rig, tiles.slicing_interval_mm(found, roots)
+
+
+def _check_orientation(p: Params, rig: "RigGeometry") -> None:
+    from linumpy.errors import BadValue
+
+    given = "legacy" if p.legacy_orientation else "standard"
+    if given != rig.orientation:
+        raise BadValue(
+            f"--acquisition {p.acquisition} was made in {rig.orientation} orientation, "
+            f"this command would use {given}",
+            hint="give --legacy_orientation to both commands or to none",
+        )
+
+
+def _chosen(found: "Acquisition", wanted: "SliceId | None") -> "RawSlice":
+    from linumpy.errors import BadValue
+
+    if wanted is None and len(found.ids) > 1:
+        raise BadValue(
+            f"the tiles are of slices {', '.join(found.ids)}", hint="say which one with --slice"
+        )
+    return found.slices[found.ids[0] if wanted is None else wanted]
+
+
+def _galvo_shift_px(p: Params, raw: "RawSlice") -> int:
+    """Return the roll to apply: the recorded decision, else an own one, else 0."""
+    from linumpy.errors import UnknownSlice
+    from linumpy.io import galvo_json, slice_config, tiles
+    from linumpy.preproc import xyzcorr
+
+    n_extra = raw.tiles[0].info.n_extra
+    if p.slice_config is not None:
+        row = slice_config.read(p.slice_config).get(raw.slice_id)
+        if row is None:
+            raise UnknownSlice(
+                f"{p.slice_config} has no row for slice {raw.slice_id}",
+                hint="add the row, or make the file again",
+            )
+        if not row["galvo_fix"]:
+            return 0
+        path = p.galvo_json or p.slice_config.parent / "galvo"
+        path = path / galvo_json.file_name(raw.slice_id) if not path.is_file() else path
+        return galvo_json.read_shift_px(path, raw.slice_id, n_extra)
+    if not p.fix_galvo_shift or n_extra == 0:
+        return 0
+    shift_px, confidence = xyzcorr.detect_galvo_for_slice(
+        tiles.PixelSequence(raw.tiles), n_extra, threshold=p.galvo_threshold
+    )
+    log.info("slice %s: galvo confidence %.3f, shift %d", raw.slice_id, confidence, shift_px)
+    return shift_px
+
+
+COMMAND = Command(Params, run)
+main = COMMAND.main
