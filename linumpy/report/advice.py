@@ -10,7 +10,9 @@ from linumpy.report.contexts import Warn
 from linumpy.report.facts import Facts
 
 SAID_BY_PAIRS = "pairwise_registration"
-"""Step whose own warnings are said once for all pairs by `_weak_pairs`."""
+"""Step whose limits and errors are said once for all pairs by `_weak_pairs`."""
+THRESHOLD = "threshold)"
+"""How the text of a limit that was crossed ends (io.diagnostics)."""
 MAX_ISSUES = 8
 
 
@@ -151,10 +153,9 @@ def _gaps(facts: Facts) -> Iterator[Warn]:
 def _from_metrics(facts: Facts) -> Iterator[Warn]:
     said: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in facts.evidence.metrics:
-        if one.step == SAID_BY_PAIRS:
-            continue
-        for level, texts in (("bad", one.errors), ("look", one.warnings)):
-            for text in texts:
+        is_pair = one.step == SAID_BY_PAIRS
+        for level, texts in (("bad", () if is_pair else one.errors), ("look", one.warnings)):
+            for text in (t for t in texts if not (is_pair and t.endswith(THRESHOLD))):
                 said[level, one.step, _kind(text)].append(f"{one.label}: {text}")
     for (level, step, kind), lines in said.items():
         shown = "; ".join(lines[:MAX_ISSUES])

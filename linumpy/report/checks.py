@@ -58,17 +58,13 @@ def implied_axial(
     --------
     >>> from linumpy.core.slice_id import SliceId as Id
     >>> found = [
-    ...     PairFinding(Id(k + 1), Id(k), 0, 0, 0, 0.9, 0.9, 25.0, 0.0, "ok") for k in range(4)
+    ...     PairFinding(Id(k + 1), Id(k), 0, 0, 0, 0.9, 0.9, 25.0, "ok") for k in range(4)
     ... ]
     >>> implied_axial(found, interval_mm=0.2, spacing_z_mm=0.01).factor
     0.8
     """
     depths = np.sort(
-        [
-            p.fixed_plane - p.moving_plane
-            for p in pairs
-            if p.fixed_plane is not None and p.moving_plane is not None and _is_usable(p)
-        ]
+        [p.depth_planes for p in pairs if p.depth_planes is not None and _is_usable(p)]
     )
     if len(depths) < MIN_PAIRS:
         return None
@@ -77,7 +73,8 @@ def implied_axial(
     depth = float(middle.mean())
     if depth <= 0:
         return None
-    spread = max(float(middle.std()), _ROUNDING_PLANES)
+    is_whole = bool(np.all(depths == np.round(depths)))
+    spread = max(float(middle.std()), _ROUNDING_PLANES if is_whole else 0.0)
     factor = interval_mm / (depth * spacing_z_mm)
     error = factor * spread / depth / float(np.sqrt(len(middle)))
     return ImpliedAxial(round(factor, 4), len(depths), round(error, 4))

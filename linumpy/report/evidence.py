@@ -50,6 +50,7 @@ class Run:
     inputs: tuple[tuple[str, str], ...] = ()
     stages: tuple[StageRun, ...] = ()
     warnings: tuple[Advice, ...] = ()
+    slicing_interval_mm: float | None = None
 
     def parameter(self, name: str) -> str:
         """Return a parameter as text; empty when it was not said."""
@@ -128,7 +129,11 @@ class GalvoFinding:
 
 @dataclass(frozen=True, slots=True)
 class PairFinding:
-    """Pairwise registration of one moving slice onto the slice above it."""
+    """Pairwise registration of one moving slice onto the slice above it.
+
+    ``depth_planes`` is how many planes below the top of the fixed slice the top of the moving one
+    was found; a fraction where the stage says so.
+    """
 
     moving: SliceId
     fixed: SliceId | None
@@ -137,8 +142,7 @@ class PairFinding:
     rotation_deg: float | None
     confidence: float | None
     z_correlation: float | None
-    fixed_plane: float | None
-    moving_plane: float | None
+    depth_planes: float | None
     status: str
 
 

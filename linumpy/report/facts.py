@@ -51,9 +51,8 @@ class Facts:
 
     @property
     def interval_mm(self) -> float | None:
-        """Distance between two cuts."""
-        said = as_number(self.evidence.run.parameter("slicing_interval_mm"))
-        return self.evidence.scan.slicing_interval_mm or said
+        """Distance between two cuts: as the run took it, else as the headers say."""
+        return self.evidence.run.slicing_interval_mm or self.evidence.scan.slicing_interval_mm
 
     @property
     def expected_planes(self) -> float | None:

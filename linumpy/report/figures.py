@@ -254,13 +254,8 @@ def _confidence(axes: Axes, pairs: Sequence[PairFinding], limit: float) -> None:
 
 
 def _depth_offsets(axes: Axes, pairs: Sequence[PairFinding], expected: float | None) -> None:
-    offsets = [
-        np.nan
-        if p.fixed_plane is None or p.moving_plane is None
-        else p.fixed_plane - p.moving_plane
-        for p in pairs
-    ]
-    axes.plot([p.moving.number for p in pairs], offsets, "o", color=BLUE, ms=4)
+    depths = _floats([p.depth_planes for p in pairs])
+    axes.plot([p.moving.number for p in pairs], depths, "o", color=BLUE, ms=4)
     if expected is not None:
         axes.axhline(expected, color=ORANGE, lw=1.1, ls="--", label=f"expected {expected:.1f}")
         legend(axes)

@@ -132,6 +132,7 @@ def _run(found: Json) -> Run:
             Advice(*(str(w.get(k) or "") for k in ("what", "why", "do")))
             for w in _objects(found.get("warnings"))
         ),
+        slicing_interval_mm=as_number(found.get("slicing_interval_mm")),
     )
 
 
@@ -215,7 +216,6 @@ def _pairs(files: list[Path], reader: Reader) -> Iterator[PairFinding]:
         found = _stage_metrics(path, reader.json(path))
         fixed = found.metrics.get("fixed_volume")
         planes = (reader.text(path.with_name("offsets.txt")) or "").split()
-        first, second = (as_number(p) for p in (planes if len(planes) == 2 else ("", "")))  # noqa: PLR2004
         yield PairFinding(
             moving=moving,
             fixed=find_id(Path(str(fixed.value)).name) if fixed else None,
@@ -224,10 +224,24 @@ def _pairs(files: list[Path], reader: Reader) -> Iterator[PairFinding]:
             rotation_deg=found.number("rotation"),
             confidence=found.number("registration_confidence"),
             z_correlation=found.number("z_correlation"),
-            fixed_plane=first,
-            moving_plane=second,
+            depth_planes=_depth(found, planes),
             status=found.status,
         )
+
+
+def _depth(found: StageMetrics, planes: list[str]) -> float | None:
+    """Return the depth between the two tops: measured to a fraction, else by whole planes.
+
+    Where the stage measures fractions and gives none, it could not tell the depth.
+    """
+    expected = found.number("slicing_interval_planes")
+    if expected is not None and "z_offset_planes" in found.metrics:
+        offset = found.number("z_offset_planes")
+        return None if offset is None else expected + offset
+    if len(planes) != 2:  # noqa: PLR2004  plane of fixed, plane of moving
+        return None
+    first, second = (as_number(plane) for plane in planes)
+    return None if first is None or second is None else first - second
 
 
 def _stack(path: Path, reader: Reader) -> Iterator[StackDecision]:

@@ -113,7 +113,7 @@ def pairs(found: Sequence[PairFinding]) -> Table:
                 number(p.rotation_deg, 3),
                 number(p.confidence),
                 number(p.z_correlation),
-                _depth(p),
+                number(p.depth_planes),
                 p.status,
             )
             for p in found
@@ -238,12 +238,6 @@ def _cost(name: str, group: Sequence[StageRun], share: float) -> StageCost:
         peak=size(max(peaks, default=None)),
         written=size(sum(written) if written else None),
     )
-
-
-def _depth(pair: PairFinding) -> str:
-    if pair.fixed_plane is None or pair.moving_plane is None:
-        return "–"
-    return number(pair.fixed_plane - pair.moving_plane, 0)
 
 
 def _yes_no(value: bool | None) -> str:

@@ -99,7 +99,7 @@ def test_the_band_is_where_the_shift_says():
 def pair(moving, depth, confidence=0.9, fixed=None):
     fixed = moving - 1 if fixed is None else fixed
     return PairFinding(
-        SliceId(moving), SliceId(fixed), 0, 0, 0, confidence, 0.9, depth + 2.0, 2.0, "ok"
+        SliceId(moving), SliceId(fixed), 0, 0, 0, confidence, 0.9, float(depth), "ok"
     )
 
 
