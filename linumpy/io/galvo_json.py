@@ -22,8 +22,8 @@ def write(path: str | Path, slice_id: SliceId, evidence: Mapping[str, object]) -
 def read_shift_px(path: str | Path, slice_id: SliceId, n_extra: int) -> int:
     """Return the roll to apply to the A-lines of a slice that is to be fixed.
 
-    Where the detector was unsure (``shift_px`` 0) and the record says ``galvo_fix=true`` all the
-    same, the user decided, and the roll is the best candidate.
+    Where the detector saw the return at the end (``shift_px`` 0) and the record says
+    ``galvo_fix=true`` all the same, the user decided, and the roll is the best candidate.
 
     Raises
     ------

@@ -28,20 +28,21 @@ _CANDIDATES = 3  # times n_samples
 # Calibrated on simulated slices (docs/decisions/0002-galvo.md): no clean slice of 1000 above.
 _EVEN_RATIO = 1.3
 _STEEPNESS = 4.0
+_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class GalvoEvidence:
     """What was measured about the galvo return of a slice, and what follows from it.
 
-    ``shift`` is the roll to apply along the A-lines, 0 where the return is taken to be at the end
-    already; ``candidate_shift`` is the roll of the best misplaced hypothesis, believed or not.
+    ``shift`` is the roll to apply along the A-lines when the fix is applied, 0 where the return is
+    best explained at the end; whether it is applied, ``confidence`` says. ``candidate_shift`` is
+    the roll of the best misplaced hypothesis, however weak.
     """
 
     shift: int
     candidate_shift: int
     confidence: float
-    threshold: float
     n_extra: int
     best: float
     end: float
@@ -58,7 +59,6 @@ class GalvoEvidence:
             "shift_px": self.shift,
             "candidate_shift_px": self.candidate_shift,
             "confidence": self.confidence,
-            "threshold": self.threshold,
             "n_extra": self.n_extra,
             "strength": {"candidate": self.best, "end": self.end, "second": self.second},
             "retrace_correlation": self.retrace,
@@ -106,7 +106,7 @@ def detect_galvo_shift(aip: NDArray[np.floating], n_pixel_return: int) -> tuple[
     (250, True)
     """
     evidence = evidence_of([np.asarray(aip, dtype=np.float32)], n_pixel_return)
-    return (evidence.candidate_shift if evidence.best > evidence.end else 0), evidence.confidence
+    return evidence.shift, evidence.confidence
 
 
 def detect_galvo_for_slice(
@@ -142,17 +142,14 @@ def detect_galvo_for_slice(
     """
     if len(tiles) == 0 or n_extra <= 0:
         return 0, 0.0
-    evidence = measure_galvo(
-        tiles, n_extra, threshold=threshold, n_samples=n_samples, min_intensity=min_intensity
-    )
-    return evidence.shift, evidence.confidence
+    evidence = measure_galvo(tiles, n_extra, n_samples=n_samples, min_intensity=min_intensity)
+    return (evidence.shift if evidence.confidence >= threshold else 0), evidence.confidence
 
 
 def measure_galvo(
     tiles: Sequence[NDArray[np.float32]],
     n_extra: int,
     *,
-    threshold: float = THRESHOLD,
     n_samples: int = 5,
     min_intensity: float = 20.0,
 ) -> GalvoEvidence:
@@ -172,16 +169,13 @@ def measure_galvo(
         )
     chosen, are_brightest = _choose(tiles, n_samples, min_intensity)
     aips = [_project(tiles[index], MAX_BSCANS) for index in chosen]
-    return evidence_of(
-        aips, n_extra, threshold=threshold, tiles=chosen, are_brightest=are_brightest
-    )
+    return evidence_of(aips, n_extra, tiles=chosen, are_brightest=are_brightest)
 
 
 def evidence_of(
     aips: Sequence[NDArray[np.float32]],
     n_extra: int,
     *,
-    threshold: float = THRESHOLD,
     tiles: Sequence[int] = (0,),
     are_brightest: bool = False,
 ) -> GalvoEvidence:
@@ -202,18 +196,17 @@ def evidence_of(
     n_lines = _check(aips, n_extra)
     found = galvo_jumps.judge(aips, n_extra)
     profile = np.concatenate([aip.mean(axis=1, keepdims=True) for aip in aips], axis=1).mean(axis=1)
-    confidence = confidence_of(found.best, found.end, found.second)
+    best, end, second = (round(v, 6) for v in (found.best, found.end, found.second))
     candidate = (n_lines - found.start - n_extra) % n_lines
     return GalvoEvidence(
-        shift=candidate if confidence >= threshold else 0,
+        shift=candidate if found.best > found.end else 0,
         candidate_shift=candidate,
-        confidence=confidence,
-        threshold=threshold,
+        confidence=confidence_of(best, end, second),
         n_extra=n_extra,
-        best=found.best,
-        end=found.end,
-        second=found.second,
-        retrace=float(found.retrace[found.start]),
+        best=best,
+        end=end,
+        second=second,
+        retrace=round(float(found.retrace[found.start]), 6),
         terms=score_band(profile.astype(np.float64), found.start, n_extra),
         tiles=tuple(int(index) for index in tiles),
         are_brightest=are_brightest,
@@ -226,7 +219,7 @@ def confidence_of(best: float, end: float, second: float) -> float:
 
     ``q = best / (end + ½ second + 1)``: the best misplaced start against "already at the end" and
     against what texture reaches elsewhere. ``confidence = σ(ln(0.6/0.4) + 4 ln(q / q₀))``, so that
-    it is 0.6 at q₀.
+    it is 0.6 at q₀; three decimals, as the record holds it.
 
     Examples
     --------
@@ -237,7 +230,7 @@ def confidence_of(best: float, end: float, second: float) -> float:
     if ratio <= 0:
         return 0.0
     odds = math.log(THRESHOLD / (1 - THRESHOLD)) + _STEEPNESS * math.log(ratio / _EVEN_RATIO)
-    return 1 / (1 + math.exp(-odds))
+    return round(1 / (1 + math.exp(-odds)), _DECIMALS)
 
 
 def fix_galvo_shift(tile: NDArray[np.float32], shift: int, axis: int = 1) -> NDArray[np.float32]:
