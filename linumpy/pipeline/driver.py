@@ -8,7 +8,7 @@ from typing import Any
 from linumpy.cli.runtime import Job
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, EmptySelection, SliceFailed
-from linumpy.io import tiles
+from linumpy.io import interval, tiles
 from linumpy.pipeline import estimate, local, record, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
@@ -85,10 +85,10 @@ def _look(p: Any) -> State:
     acquisition = tiles.discover(p.raw)
     layout = Layout(Path(p.out).absolute())
     _check_out(layout.out, p.raw)
-    interval = tiles.slicing_interval_mm(acquisition, p.raw)
-    if interval is not None and p.slicing_interval_mm is not None:
-        _check_agree(interval, p.slicing_interval_mm)
-    chosen = p.slicing_interval_mm or interval
+    found = interval.slicing_interval_mm(acquisition, [p.raw])
+    if found is not None and p.slicing_interval_mm is not None:
+        _check_agree(found, p.slicing_interval_mm)
+    chosen = p.slicing_interval_mm or found
     if chosen is None:
         raise BadValue(
             f"{p.raw}: neither stage z nor metadata.json says how far apart the slices were cut",

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import tyro
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from linumpy.pipeline.state import State
     from linumpy.pipeline.task import Task
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class Step:
     plan: "Callable[[Step, State], list[Task]]"
     over: Literal["all", "slice", "gap", "pair"] = "all"
     wired: Sequence[str] = ()
-    renamed: Mapping[str, str] = field(default=_NOTHING)
-    defaults: Mapping[str, Any] = field(default=_NOTHING)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     when: str = ""
 
     def parameters(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """From raw tiles to mosaic grids: shifts, the record, one mosaic per slice."""
 
+import json
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
@@ -57,6 +58,8 @@ def _plan_config(step: Step, state: State) -> list[Task]:
 
 def _plan_mosaics(step: Step, state: State) -> list[Task]:
     out, rows = state.layout, state.rows
+    seen = json.loads(out.acquisition.read_text(encoding="utf-8"))
+    shared = {name: seen[name] for name in ("stage_sign", "slicing_interval_mm")}
     tasks = []
     for slice_id in state.selected():
         row = rows[slice_id]
@@ -71,12 +74,13 @@ def _plan_mosaics(step: Step, state: State) -> list[Task]:
                 makes=[out.mosaic(slice_id)],
                 views={
                     "from_root_directory": _raw_tiles(state, slice_id),
-                    "acquisition": [state.slicing_interval_mm],
+                    "acquisition": shared,
                     "slice_config": decision,
                 },
                 output_zarr=out.mosaic(slice_id),
                 from_root_directory=state.params.raw,
                 from_tiles_list=(),
+                fix_galvo_shift=True,
                 slice=int(slice_id),
                 acquisition=out.acquisition,
                 slice_config=state.record,
@@ -118,6 +122,7 @@ STEPS = (
             "output_zarr",
             "from_root_directory",
             "from_tiles_list",
+            "fix_galvo_shift",
             "slice",
             "acquisition",
             "slice_config",

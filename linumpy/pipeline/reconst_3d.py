@@ -157,7 +157,8 @@ def _plan_pairwise(step: Step, state: State) -> list[Task]:
             makes=[_pair_folder(state, moving)],
             in_fixed=out.common(fixed),
             in_moving=out.common(moving),
-            out_directory=out.stage(step.stage) / out.common(moving).name.removesuffix(".ome.zarr"),
+            out_directory=_pair_folder(state, moving),
+            screenshot=_pair_folder(state, moving) / "screenshot.png",
         )
         for fixed, moving in state.pairs()
     ]
@@ -294,7 +295,7 @@ STEPS = (
         linum_register_pairwise.COMMAND,
         _plan_pairwise,
         over="pair",
-        wired=(),
+        wired=("in_fixed", "in_moving", "out_directory", "screenshot"),
     ),
     Step(
         "auto_exclude_slices",
