@@ -47,6 +47,17 @@ def fate(row: Mapping[str, object], *, stacks_auto_excluded: bool = False) -> Fa
     return "excluded"
 
 
+def failure_note(stage: str, reason: str) -> str:
+    """Return the note of a slice that a stage gave up on; one line, one part.
+
+    Examples
+    --------
+    >>> failure_note("stitch", "tile 3 is truncated; copy it again")
+    'failed: stitch: tile 3 is truncated, copy it again'
+    """
+    return f"{FAILED}{stage}: {' '.join(reason.split())}".replace("; ", ", ")
+
+
 def count(rows: Mapping[SliceId, Mapping[str, object]], **options: bool) -> dict[Fate, int]:
     """Return how many slices had each fate, all five named."""
     found = [fate(row, **options) for row in rows.values()]

@@ -12,7 +12,7 @@ from typing import Literal
 
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, BadValue
-from linumpy.io.table import Problem, Table
+from linumpy.io.table import Problem, Table, quote
 
 Value = bool | float | None | str
 Kind = Literal["id", "boolean", "optional_boolean", "score", "number", "text"]
@@ -162,7 +162,7 @@ def parse_table(
     for column in schema:
         if column.is_required and column.name not in table.columns:
             found = ", ".join(table.columns)
-            what = f"there is no column {column.name!r}; the header names {found}"
+            what = f"there is no column {column.name!r}; the header names {quote(found)}"
             problems.append(Problem(1, "", found, what, f"add a column {column.name}", BadFile))
     return values, problems
 

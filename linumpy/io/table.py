@@ -221,12 +221,13 @@ def _records(text: str, delimiter: str) -> list[tuple[int, tuple[str, ...]]]:
                 found.append((line, tuple(cells)))
             line = reader.line_num + 1
     except csv.Error as error:
+        start = quote(re.split(r"\r\n|\r|\n", text)[line - 1])
         raise _Unreadable(
             Problem(
                 line,
                 "",
-                "",
-                f"the quotes of this record do not match ({error})",
+                start,
+                f"the quotes of the record {start} do not match ({error})",
                 'write " inside quotes as ""',
             )
         ) from error

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
@@ -164,11 +165,11 @@ def _stamp_galvo(rows: "Rows", acquisition: "Acquisition", p: Params, job: Job) 
     from concurrent.futures import ThreadPoolExecutor
     from functools import partial
 
-    from linumpy.io import atomic, slice_config
+    from linumpy.io import atomic, galvo_json, slice_config
 
+    folder = _galvo_folder(p)
     examine = partial(_examine, acquisition=acquisition, threshold=p.galvo_threshold)
     updates = {}
-    folder = p.galvo_dir or p.output_file.parent / "galvo"
     with atomic.replacing(folder) as partial_folder, ThreadPoolExecutor(job.workers) as pool:
         partial_folder.mkdir()
         for done, (key, (stamps, evidence)) in enumerate(
@@ -176,17 +177,31 @@ def _stamp_galvo(rows: "Rows", acquisition: "Acquisition", p: Params, job: Job) 
         ):
             updates[key] = stamps
             if evidence:
-                atomic.write_json(partial_folder / f"slice_z{key}_galvo.json", evidence)
+                galvo_json.write(partial_folder / galvo_json.file_name(key), key, evidence)
             log.info("slice %s: galvo %s", key, stamps)
             job.progress(done, len(rows))
     return slice_config.stamp_many(rows, updates, append_notes=True)
+
+
+def _galvo_folder(p: Params) -> Path:
+    """Return where the evidence goes; the folder is replaced, so it must hold nothing else."""
+    from linumpy.errors import OutputExists
+
+    folder = p.galvo_dir or p.output_file.parent / "galvo"
+    others = [path.name for path in folder.glob("*") if not path.match("slice_z*_galvo.json")]
+    if others:
+        raise OutputExists(
+            f"{folder} holds other files ({', '.join(sorted(others)[:3])})",
+            hint="pass --galvo_dir with another folder",
+        )
+    return folder
 
 
 def _examine(
     key: "SliceId", *, acquisition: "Acquisition", threshold: float
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Return what to stamp on one slice, and the evidence for it (empty where there is none)."""
-    from linumpy.core.fate import FAILED
+    from linumpy.core.fate import failure_note
     from linumpy.errors import InputError
     from linumpy.io import columns, tiles
     from linumpy.preproc import xyzcorr
@@ -198,15 +213,20 @@ def _examine(
     if n_extra == 0:
         return {"notes": "no_extra_alines"}, {}
     try:
-        found = xyzcorr.detect_galvo_for_slice(
-            tiles.PixelSequence(raw.tiles), n_extra, threshold=threshold
-        )
+        found = xyzcorr.measure_galvo(tiles.PixelSequence(raw.tiles), n_extra)
     except (InputError, OSError) as error:
         log.warning("slice %s: %s", key, error)
-        return {"use": False, "notes": f"{FAILED}{STAGE}: {error}"}, {}
+        reason = getattr(error, "message", str(error)).removeprefix(f"slice {key}: ")
+        # the record says the same wherever the raw tiles lie
+        reason = reason.replace(f"{raw.tiles[0].folder.parent}/", "")
+        return {"use": False, "notes": failure_note(STAGE, reason)}, {}
     confidence = round(found.confidence, columns.SCORE_DECIMALS)
-    stamps = {"galvo_confidence": confidence, "galvo_fix": confidence >= threshold}
-    return stamps, {"slice_id": str(key), "n_extra": n_extra, **found.evidence}
+    stamps: dict[str, object] = {
+        "galvo_confidence": confidence,
+        "galvo_fix": confidence >= threshold,
+    }
+    names = [raw.tiles[i].folder.name for i in found.tiles]
+    return stamps, {**found.to_json(), "tile_names": names}
 
 
 COMMAND = Command(Params, run, stamps=("slice_id", "use", "galvo_confidence", "galvo_fix", "notes"))

@@ -103,14 +103,14 @@ CASES = (
     text(
         "no column use",
         "slice_id,notes\n07,x\n",
-        says="line 1: there is no column 'use'; the header names slice_id, notes",
+        says="line 1: there is no column 'use'; the header names 'slice_id, notes'",
     ),
     text("no column slice_id", "id,use\n07,true\n", says="line 1: there is no column 'slice_id'"),
     text("tab-separated", "slice_id\tuse\n07\ttrue\n", says="there is no column 'slice_id'"),
     text(
         "no header",
         "00,true\n01,true\n",
-        says="there is no column 'slice_id'; the header names 00, true",
+        says="there is no column 'slice_id'; the header names '00, true'",
     ),
     text(
         "duplicate id",
@@ -155,12 +155,12 @@ CASES = (
     text(
         "quote that never ends",
         HEAD + '00,true,\n07,true,"a\nb\n',
-        says="line 3: the quotes of this record do not match",
+        says="line 3: the quotes of the record",
     ),
     text(
         "text after a quote",
         HEAD + '07,true,"a"b\n',
-        says="line 2: the quotes of this record do not match",
+        says="line 2: the quotes of the record",
     ),
     text(
         "score over 1",

@@ -83,7 +83,7 @@ FAULTS = {
     "negative id": (b"00,true,", b"-7,true,", BadValue, "slice_id='-7'"),
     "id no number": (b"00,true,", b"a,true,", BadValue, "slice_id='a'"),
     "ragged row": (b"00,true,", b"00,true,,", BadFile, "cells where the header names"),
-    "quote": (b"00,true,", b'00,"true"x,', BadFile, "quotes of this record"),
+    "quote": (b"00,true,", b'00,"true"x,', BadFile, "the quotes of the record"),
     "not UTF-8": (b"00,true,", b"00,\xff,", BadFile, "is not UTF-8"),
     "NUL": (b"00,true,", b"00,\0,", BadFile, "NUL byte"),
 }
