@@ -5,6 +5,7 @@ Finer registration, with rotation, is in the registration room.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,10 +95,10 @@ def moved(plane: Plane, shift_px: tuple[float, float], shape: tuple[int, int]) -
     """Return a picture displaced by (y, x) on a canvas of ``shape``; 0 where it does not reach."""
     rows, columns = np.arange(shape[0]) - shift_px[0], np.arange(shape[1]) - shift_px[1]
     grid = np.meshgrid(rows, columns, indexing="ij")
-    result: Plane = ndimage.map_coordinates(
+    displaced: Any = ndimage.map_coordinates(
         plane, grid, order=1, mode="constant", output=np.float32
     )
-    return result
+    return np.asarray(displaced, dtype=np.float32)
 
 
 _Layers = tuple[Plane, Plane, Mask]
@@ -114,8 +115,7 @@ def _layers(plane: Plane, cover: Mask) -> _Layers:
 def _masked_blur(plane: Plane, weight: Plane, sigma: float) -> Plane:
     total = ndimage.gaussian_filter(plane * weight, sigma)
     share = ndimage.gaussian_filter(weight, sigma)
-    blurred: Plane = total / np.maximum(share, np.float32(1e-3))
-    return blurred
+    return np.asarray(total / np.maximum(share, 1e-3), dtype=np.float32)
 
 
 def _reduce(plane: Plane, cover: Mask, factor: int) -> tuple[Plane, Mask]:

@@ -229,7 +229,8 @@ def _fit_flat(windows: list[_Window]) -> NDArray[np.float64]:
         return right
     solution = np.linalg.solve(normal, right)
     largest = float(np.abs(solution).sum())
-    return solution * min(1.0, np.log(_MAX_FLAT) / max(largest, 1e-12))
+    flat: NDArray[np.float64] = solution * min(1.0, np.log(_MAX_FLAT) / max(largest, 1e-12))
+    return flat
 
 
 def _overlap_equations(
@@ -252,4 +253,3 @@ def _overlap_equations(
     ratio = np.log(a[valid] / b[valid])
     keep = np.abs(ratio) < _MAX_LOG_RATIO
     return (terms_a[valid] - terms_b[valid])[keep], ratio[keep].astype(np.float64)
-

@@ -28,6 +28,7 @@ MIN_BROAD, MIN_DETAIL = 0.5, 0.1
 MIN_LEAD = 0.05
 """How much better than the stage's place the image's must fit before it overrules the stage."""
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
+_DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
 _MAD_TO_SIGMA = 1.4826
 _MIN_FOR_SPREAD = 3  # fewer values do not tell how far they scatter
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
@@ -269,10 +270,10 @@ def _from_stage(
         residue = _without_tile_offset(step, limits)
         if verdicts[i] != "agree" and not np.array_equal(residue, step):
             corrected[i], kinds[i] = residue, "tile_offset"
-    for i in np.flatnonzero(_find_spikes(steps, is_large, limits.return_fraction)):
+    for i in map(int, np.flatnonzero(_find_spikes(steps, is_large, limits.return_fraction))):
         is_solved = kinds[i] is not None and np.hypot(*corrected[i]) <= limits.max_shift_mm
         if verdicts[i] != "agree" and not is_solved:
-            corrected[i], kinds[i] = _ordinary(steps, is_large, int(i)), "spike"
+            corrected[i], kinds[i] = _ordinary(steps, is_large, i), "spike"
     return corrected, kinds
 
 
@@ -291,7 +292,7 @@ def _find_spikes(steps: Vectors, is_large: NDArray[np.bool_], fraction: float) -
     """Return which rows are part of a jump that returns; reads the original values only."""
     size = np.hypot(*steps.T)
     spikes = np.zeros(len(steps), dtype=bool)
-    for i in np.flatnonzero(is_large):
+    for i in map(int, np.flatnonzero(is_large)):
         for j in (i - 1, i + 1):
             if 0 <= j < len(steps) and np.hypot(*(steps[i] + steps[j])) < fraction * size[i]:
                 spikes[i] = True
@@ -403,7 +404,10 @@ def _is_reliable(i: int, shift: Shift, step: Vectors, images: _Images, limits: L
 def _replaced(
     shift: Shift, step: Vectors, px_per_mm: tuple[float, float], *, is_reliable: bool
 ) -> Shift:
-    x_mm, y_mm = float(step[0]), float(step[1])
+    x_mm, y_mm = (
+        old if new == old else round(float(new), _DECIMALS)
+        for old, new in zip((shift.x_mm, shift.y_mm), step, strict=True)
+    )
     x_px = shift.x_px if x_mm == shift.x_mm else x_mm * px_per_mm[0]
     y_px = shift.y_px if y_mm == shift.y_mm else y_mm * px_per_mm[1]
     return replace(shift, x_px=x_px, y_px=y_px, x_mm=x_mm, y_mm=y_mm, reliable=is_reliable)

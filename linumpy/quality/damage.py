@@ -84,7 +84,7 @@ def find_damage(
         Per slice its findings, the most severe first; none where fewer than two others are left
         to compare with.
     """
-    found = {}
+    found: dict[SliceId, tuple[Finding, ...]] = {}
     for slice_id, own in traits.items():
         others = [traits[other] for other in references if other != slice_id]
         found[slice_id] = _sorted(_self_tests(own, others)) if len(others) >= _MIN_OTHERS else ()
@@ -95,7 +95,7 @@ def compare_surroundings(
     surroundings: Mapping[SliceId, Surroundings], references: Sequence[SliceId]
 ) -> dict[SliceId, tuple[Finding, ...]]:
     """Test every slice against its neighbours; as `find_damage`."""
-    found = {}
+    found: dict[SliceId, tuple[Finding, ...]] = {}
     for slice_id, own in surroundings.items():
         others = [surroundings[other] for other in references if other != slice_id]
         if len(others) < _MIN_OTHERS:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from linumpy.quality.edges import edge_score
 from linumpy.quality.ssim import mean_ssim
@@ -19,6 +20,8 @@ Planes = NDArray[np.float32]
 SSIM, EDGE, VARIANCE = 0.5, 0.3, 0.2
 """Weights of structure, edges and signal variance; they sum to 1."""
 _EMPTY_STD = 1e-6
+_SMOOTH_PX = 2.5  # speckle differs from slice to slice and says nothing of quality
+_FAINT = 0.2  # a plane with less than this share of the best plane's contrast shows no tissue
 _MIN_COMMON_PX = 3
 
 
@@ -75,14 +78,17 @@ def score(planes: Planes, before: Planes | None, after: Planes | None) -> Score:
     box = _common_box([planes, *neighbours])
     if box is None:
         return NOTHING
-    own = planes[box]
-    middle = own.shape[0] // 2
-    expected = np.mean([n[box] for n in neighbours], axis=0, dtype=np.float32)
+    own, *cut = (_smooth(stack[box]) for stack in (planes, *neighbours))
+    expected = np.stack(cut).mean(axis=0, dtype=np.float32)
+    shown = _planes_with_tissue(expected)
+    own, expected, cut = own[shown], expected[shown], [stack[shown] for stack in cut]
+    similar = [mean_ssim(own, stack) for stack in cut]
+    middle = len(own) // 2
     return Score(
-        ssim_before=None if before is None else mean_ssim(own, before[box]),
-        ssim_after=None if after is None else mean_ssim(own, after[box]),
+        ssim_before=None if before is None else similar[0],
+        ssim_after=None if after is None else similar[-1],
         edge=edge_score(own[middle], expected[middle]),
-        variance=variance_score(float(own.var()), float(np.mean([n[box].var() for n in neighbours]))),
+        variance=variance_score(float(own.var()), float(np.mean([c.var() for c in cut]))),
     )
 
 
@@ -97,6 +103,18 @@ def variance_score(own: float, reference: float) -> float:
     if own <= 0 or reference <= 0:
         return 0.0
     return min(1.0, 2.0 / (1.0 + abs(math.log(own / reference))))
+
+
+def _smooth(planes: Planes) -> Planes:
+    smooth: Planes = ndimage.gaussian_filter(planes, (0, _SMOOTH_PX, _SMOOTH_PX))
+    return smooth
+
+
+def _planes_with_tissue(expected: Planes) -> NDArray[np.bool_]:
+    """Return which planes the neighbours show something on: not water, not the deep noise."""
+    contrast = expected.std(axis=(1, 2))
+    shown: NDArray[np.bool_] = contrast >= _FAINT * contrast.max()
+    return shown
 
 
 def _common_box(stacks: Sequence[Planes]) -> tuple[slice, slice, slice] | None:

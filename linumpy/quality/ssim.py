@@ -1,8 +1,10 @@
 """Structural similarity of two pictures that lie on each other."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
+from skimage import metrics
 
 WINDOW_PX = 7
 _MIN_WINDOW_PX = 3
@@ -43,4 +45,5 @@ def _ssim(plane: NDArray[np.float32], other: NDArray[np.float32], window: int) -
     a, b = normalised(plane), normalised(other)
     if a is None or b is None:
         return 0.0
-    return max(0.0, float(structural_similarity(a, b, win_size=window, data_range=1.0)))
+    compare: Any = metrics.structural_similarity  # Any: skimage has no stubs
+    return max(0.0, float(compare(a, b, win_size=window, data_range=1.0)))

@@ -239,4 +239,3 @@ def _moments(first: Plane, second: Plane, offset: tuple[int, int]) -> NDArray[np
     b = _blocks(second[tuple(parts_second)], _OVERLAP_BLOCK_PX)
     a, b = a - a.mean(), b - b.mean()
     return np.array([(a * b).sum(), (a * a).sum(), (b * b).sum()])
-

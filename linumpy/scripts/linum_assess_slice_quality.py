@@ -149,9 +149,7 @@ def _assess(
     if len(usual) < 3:  # noqa: PLR2004
         log.warning("%d slices to compare: too few to find damage by comparison", len(usual))
     found = {
-        key: replace(
-            verdict, depth_mm=depth_mm(opened[key]), is_calibration=key in calibration
-        )
+        key: replace(verdict, depth_mm=depth_mm(opened[key]), is_calibration=key in calibration)
         for key, verdict in assess(views, usual, workers=job.workers).items()
     }
     return views, {**found, **_failures(failed)}
@@ -212,7 +210,7 @@ def _stamp(
 
 def _status(row: "Row", reason: str) -> str:
     if reason:
-        return reason.split(" ")[0].removesuffix(":").upper()
+        return reason.split(" ", maxsplit=1)[0].removesuffix(":").upper()
     return "OK" if row["use"] else "EXCLUDED"
 
 

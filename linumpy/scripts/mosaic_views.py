@@ -44,7 +44,9 @@ class Looking:
     measures: bool = False
 
 
-def open_all(paths: Mapping[SliceId, Path]) -> tuple[dict[SliceId, MosaicTiles], dict[SliceId, str]]:
+def open_all(
+    paths: Mapping[SliceId, Path],
+) -> tuple[dict[SliceId, MosaicTiles], dict[SliceId, str]]:
     """Open mosaics; return those that can be read, and why the others cannot."""
     opened: dict[SliceId, MosaicTiles] = {}
     failed: dict[SliceId, str] = {}

@@ -1,4 +1,4 @@
-"""The steps of linum_assess_slice_quality.py that need several rooms: find damage, score, decide."""
+"""The steps of linum_assess_slice_quality.py that need several rooms."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -165,14 +165,14 @@ def _surroundings(
     def detail(i: int, j: int) -> float:
         return shifts[group[i], group[j]].agreement.detail
 
-    odd = max(
-        neighbours.oddity(place, n, broad), _ODD_DETAIL * neighbours.oddity(place, n, detail)
-    )
+    odd = max(neighbours.oddity(place, n, broad), _ODD_DETAIL * neighbours.oddity(place, n, detail))
     missing = 0.0
     held_against = neighbours.references(place, n)
     if len(held_against) == 2:  # noqa: PLR2004
         before, after = (_brought(key, group[i], views, shifts) for i in held_against)
-        missing = neighbours.missing_share(*_same_depth(views[key].projection.planes, before, after))
+        missing = neighbours.missing_share(
+            *_same_depth(views[key].projection.planes, before, after)
+        )
     return Surroundings(missing, odd, is_between=0 < place < n - 1)
 
 
