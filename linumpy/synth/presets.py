@@ -226,7 +226,7 @@ def _sweeps() -> tuple[Preset, ...]:
             grid=(3, 2),
             anatomy="vessels",
             quality={2: "noise"},
-            severity={2: 0.9},
+            severity={2: 0.7},
             rehome={4: (1.5, 0.0)},
         ),
         _sweep(
