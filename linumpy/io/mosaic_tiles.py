@@ -52,9 +52,7 @@ class MosaicTiles:
         return tile
 
 
-def open_mosaic_tiles(
-    path: str | Path, *, slicing_interval_mm: float | None = None
-) -> MosaicTiles:
+def open_mosaic_tiles(path: str | Path, *, slicing_interval_mm: float | None = None) -> MosaicTiles:
     """Open a mosaic grid and check what it says about itself.
 
     Parameters

@@ -66,12 +66,6 @@ class Canvas:
         """(height, width) in voxels."""
         return (self.rows[1] - self.rows[0], self.columns[1] - self.columns[0])
 
-    def centres_um(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the centres of rows and of columns, µm."""
-        rows = (np.arange(*self.rows) + 0.5) * self.resolution_um
-        columns = (np.arange(*self.columns) + 0.5) * self.resolution_um
-        return rows, columns
-
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -187,6 +181,16 @@ class DepthPhases:
     counts: tuple[int, ...]
     matrices: tuple[NDArray[np.float32], ...]
 
+    def coverage(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return 1 where a plane is covered and 0 where not, (n_planes, ny, nx) or (…, 1, 1)."""
+        shares = [np.sign(matrix.sum(axis=1)) for matrix in self.matrices]
+        if all(np.array_equal(shares[0], share) for share in shares):
+            alike: NDArray[np.float32] = shares[0][:, None, None]
+            return alike
+        covered = np.empty((len(shares[0]), len(self.order)), np.float32)
+        covered[:, self.order] = np.repeat(np.stack(shares, axis=1), self.counts, axis=1)
+        return covered.reshape(-1, *shape)
+
 
 def depth_phases(
     surface_vox: NDArray[np.float64], nz: int, *, n_planes: int, step_vox: float
@@ -234,16 +238,27 @@ def resample_depth(tile: Any, phases: DepthPhases, put: Callable[[NDArray[Any]],
     nz, ny, nx = tile.shape
     columns = xp.reshape(tile, (nz, ny * nx))
     if len(phases.matrices) == 1:
-        return xp.reshape(put(phases.matrices[0]) @ columns, (-1, ny, nx))
-    columns = xp.take(columns, put(phases.order), axis=1)
+        return xp.reshape(_depth_matmul(phases.matrices[0], columns, put), (-1, ny, nx))
     parts, start = [], 0
     for matrix, count in zip(phases.matrices, phases.counts, strict=True):
-        parts.append(put(matrix) @ columns[:, start : start + count])
+        group = xp.take(columns, put(phases.order[start : start + count]), axis=1)
+        parts.append(_depth_matmul(matrix, group, put))
         start += count
     back = np.empty_like(phases.order)
     back[phases.order] = np.arange(len(back))
     joined = xp.take(xp.concat(parts, axis=1), put(back), axis=1)
     return xp.reshape(joined, (-1, ny, nx))
+
+
+def _depth_matmul(
+    matrix: NDArray[np.float32],
+    columns: Any,  # Any: array of any namespace
+    put: Callable[[NDArray[Any]], Any],  # Any: as above
+) -> Any:
+    """Multiply by the part of the matrix that is not 0: water above and what is cropped below."""
+    used = np.flatnonzero(matrix.any(axis=0))
+    low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
+    return put(np.ascontiguousarray(matrix[:, low:high])) @ columns[low:high, :]
 
 
 def resample_lateral(planes: Any, window: TileWindow, put: Callable[[NDArray[Any]], Any]) -> Any:
@@ -268,8 +283,10 @@ class TileKernel:
         self, tile: NDArray[np.float32], phases: DepthPhases, window: TileWindow
     ) -> NDArray[np.float32]:
         """Return the tile on its window, shape (n_planes, h, w)."""
-        planes = resample_depth(self.put(tile) - self.background, phases, self.put)
-        planes = planes * self.put(self.inverse_field)[None, :, :]
+        planes = resample_depth(self.put(tile), phases, self.put)
+        # A plane that the data do not cover is 0 and has no background to lose.
+        covered = self.put(phases.coverage(tile.shape[1:]))
+        planes = (planes - self.background * covered) * self.put(self.inverse_field)[None, :, :]
         return self.get(resample_lateral(planes, window, self.put))
 
 
@@ -325,7 +342,8 @@ def _split(
     for low in range(0, len(weight), band_rows):
         part = weight[low : low + band_rows]
         has_data = part > 0
-        values = total[:, low : low + band_rows] / np.where(has_data, part, 1)
+        divisor = np.where(has_data, part, 1).astype(np.float32)
+        values = (total[:, low : low + band_rows] / divisor).astype(np.float32, copy=False)
         yield Band(start + low, values, has_data)
 
 

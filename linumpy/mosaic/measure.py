@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from linumpy.compute.blocks import ordered_map
 from linumpy.compute.resample import overlap_matrix, resample_axis
-from linumpy.mosaic.overlap import INCONCLUSIVE, PairShift, register_pair
+from linumpy.mosaic.overlap import INCONCLUSIVE, register_pair
 from linumpy.mosaic.stitch import Pair, Place, neighbours
 
+_MIN_OVERLAP_PX = 2
 Tile = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -195,7 +196,7 @@ def _brightness(
     whole = np.rint(step).astype(int)
     low, high = np.maximum(whole, 0), np.minimum(size, size + whole)
     extent = high - low
-    if extent.min() < 2:
+    if extent.min() < _MIN_OVERLAP_PX:
         return empty, empty, np.zeros(0)
     n = np.maximum(extent // np.maximum(size // (2 * plan.n_cells), 2), 1)
     parts = []

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 
 FINE_PX, COARSE_PX = 1.0, 8.0
-"""Texture is what lies between these two Gaussian widths: coarser is illumination, finer speckle."""
+"""Texture is between these Gaussian widths: illumination is coarser, speckle finer."""
 _INDEPENDENT_PX = 4 * np.pi * FINE_PX**2
 """Pixels that one independent sample takes after smoothing by FINE_PX (Gaussian noise area)."""
 _MIN_SAMPLES = 12.0
 SIGNIFICANT_Z = 5.0
 """Peak agreement in units of its chance spread; chance reaches 3 among the shifts tried."""
-_RIVAL_PX = 5
-_RIVAL_SHARE = 0.85
+_RIVAL_SHARE = 0.8
 _MIN_SIDE_PX = 4
 _DARK_SHARE = 0.1
 _NEWTON_STEPS = 15
@@ -117,32 +116,47 @@ def register_pair(
        ratio (quadratic) fitted along, so vignetting does not move tiles.
     """
     part_a, part_b, base = overlap_strips((first.shape[0], first.shape[1]), step_px, margin_px)
-    a, b = _log_pair(first[part_a], second[part_b])
-    if min(*a.shape, *b.shape) < _MIN_SIDE_PX:
+    strips = first[part_a], second[part_b]
+    if min(*strips[0].shape, *strips[1].shape) < _MIN_SIDE_PX:
         return INCONCLUSIVE
+    a, b = _log_pair(*strips)
     offsets = tuple(
         np.arange(round(step) - margin_px, round(step) + margin_px + 1) - start
         for step, start in zip(step_px, base, strict=True)
     )
-    score = _ncc(_detrended(a), _detrended(b), offsets)
-    row, column = (int(i) for i in np.unravel_index(int(np.argmax(score)), score.shape))
-    if score[row, column] <= 0:
+    evidence = _evidence(*_ncc(_detrended(a), _detrended(b), offsets))
+    row, column = (int(i) for i in np.unravel_index(int(np.argmax(evidence)), evidence.shape))
+    if evidence[row, column] <= 0:
         return INCONCLUSIVE
     start = np.array([offsets[0][row], offsets[1][column]], dtype=np.float64)
     fit = _refine(a, b, start)
     residual = None if fit is None else fit.offset_px + base - step_px
     if fit is None or residual is None or np.abs(residual).max() > margin_px:
         return INCONCLUSIVE
-    score[
-        max(0, row - _RIVAL_PX) : row + _RIVAL_PX + 1,
-        max(0, column - _RIVAL_PX) : column + _RIVAL_PX + 1,
-    ] = -1
-    is_conclusive = fit.z >= SIGNIFICANT_Z and float(score.max()) < _RIVAL_SHARE * max(
-        fit.ncc, 1e-6
-    )
+    is_conclusive = fit.z >= SIGNIFICANT_Z and not _has_rival(evidence, row, column)
     return PairShift(
         float(residual[0]), float(residual[1]), fit.ncc, fit.information, is_conclusive
     )
+
+
+def _evidence(ncc: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log likelihood ratio −n log(1 − ρ²) of "these match" against "these do not", 0 for ρ ≤ 0.
+
+    Unlike ρ itself, it compares offsets whose overlaps are of unlike size.
+    """
+    rho = np.clip(ncc, 0, 0.9999)
+    ratio: NDArray[np.float64] = -(count / _INDEPENDENT_PX) * np.log1p(-(rho**2))
+    return ratio
+
+
+def _has_rival(evidence: NDArray[np.float64], row: int, column: int) -> bool:
+    """Whether another local maximum is nearly as strong; a shoulder of the peak is none."""
+    highest = maximum_filter(evidence, size=5, mode="constant", cval=np.inf)
+    is_peak = evidence >= highest
+    is_peak[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = False
+    if not is_peak.any():
+        return False
+    return bool(evidence[is_peak].max() > _RIVAL_SHARE * evidence[row, column])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +202,8 @@ def _refine(
         offset = offset + np.clip(step, -1.5, 1.5)
         if np.abs(step).max() < _CONVERGED_PX:
             break
-    ncc = float(moved @ still / max(np.sqrt((moved @ moved) * (still @ still)), 1e-30))
+    size = float(np.sqrt((moved @ moved) * (still @ still)))
+    ncc = float(moved @ still) / max(size, 1e-30)
     samples = max(len(moved) / _INDEPENDENT_PX - 6, 0)
     noise = float(np.mean((still - moved) ** 2)) * _INDEPENDENT_PX
     values, vectors = np.linalg.eigh((grad_a @ grad_b.T + grad_b @ grad_a.T) / 2)
@@ -226,8 +241,8 @@ def _ncc(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
     offsets: tuple[NDArray[np.int64], ...],
-) -> NDArray[np.float64]:
-    """NCC of a(p + o) with b(p) over their overlap, for every offset o = (oy, ox)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """NCC of a(p + o) with b(p) over their overlap, for every offset o; and the pixels in it."""
     shape = tuple(
         fft.next_fast_len(na + nb - 1, real=True) for na, nb in zip(a.shape, b.shape, strict=True)
     )
@@ -255,4 +270,4 @@ def _ncc(
     score = np.full(count.shape, -1.0)
     covariance = correlate(fa, fb) - sum_a * sum_b / n
     score[usable] = np.clip(covariance[usable] / scale[usable], -1, 1)
-    return score
+    return score, count

@@ -16,6 +16,7 @@ Place = tuple[int, int]
 """(row, column) of a tile in the grid."""
 _ROUNDS = 8
 _OUTLIER_SIGMAS = 3.0
+_LEAST_TRUST = 0.1
 _PAIR_FLOOR_PX = 0.02
 _MIN_STAGE_PX = 0.05
 _MEDIAN_OF_SQUARE = 0.455  # of a standard normal variable
@@ -94,7 +95,7 @@ def refine_positions(
     """
     index = {place: i for i, place in enumerate(sorted(places))}
     usable = [pair for pair in pairs if pair.shift.is_conclusive]
-    zero = {place: (0.0, 0.0) for place in index}
+    zero = dict.fromkeys(index, (0.0, 0.0))
     if not usable:
         return Refined(zero, frozenset(index), (), (0.0, 0.0), 0.0)
     ends = np.array([(index[p.first], index[p.second]) for p in usable])
@@ -108,20 +109,20 @@ def refine_positions(
         chi2 = np.einsum("pi,pij,pj->p", residual, weight, residual)
         spread = max(1.0, float(np.median(chi2)) / 1.386)
         trust = (1 + chi2 / (spread * _OUTLIER_SIGMAS**2)) ** -2.0
-    kept = trust > 0.1
+    kept = trust > _LEAST_TRUST
     correction = np.clip(correction, -max_correction_px, max_correction_px)
-    seen = {place for pair, ok in zip(usable, kept, strict=True) if ok
-            for place in (pair.first, pair.second)}  # fmt: skip
+    told = [pair for pair, ok in zip(usable, kept, strict=True) if ok]
+    seen = {place for pair in told for place in (pair.first, pair.second)}
     return Refined(
         correction_px={
             p: (float(correction[i, 0]), float(correction[i, 1])) for p, i in index.items()
-        },  # fmt: skip
+        },
         flagged=frozenset(set(index) - seen),
         rejected=tuple(
             (pair.first, pair.second) for pair, ok in zip(usable, kept, strict=True) if not ok
         ),
         stage_sigma_px=(float(tau[0]), float(tau[1])),
-        rms_residual_px=float(np.sqrt(np.mean(residual[kept] ** 2))) if kept.any() else 0.0,
+        rms_residual_px=float(np.sqrt(np.mean(residual[kept] ** 2))) if told else 0.0,
     )
 
 
@@ -184,5 +185,5 @@ def _solve(
         normal[b, a] -= w
         right[a] -= w @ d
         right[b] += w @ d
-    solved: NDArray[np.float64] = np.linalg.solve(normal, right).reshape(n, 2)
-    return solved
+    solved = np.linalg.solve(normal, right).reshape(n, 2)
+    return np.asarray(solved, dtype=np.float64)

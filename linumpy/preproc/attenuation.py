@@ -15,6 +15,9 @@ MAX_GAIN = 3.0
 NEIGHBOURHOOD_UM = 400.0
 """Gaussian width of the neighbourhood."""
 _MIN_PLANES = 3
+_MIN_CELLS = 6
+_CORRELATED_CELLS = 16.0  # neighbouring cells cut the same slanting structure
+_LINEAR = ((0, 0), (1, 0), (0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class SlopeMap:
             np.float32
         )
         return slopes
+
+
+NO_SLOPE = SlopeMap(np.zeros((1, 1)), (0.0, 0.0), (1.0, 1.0))
+"""Nothing to correct."""
 
 
 def residual_slopes(
@@ -97,31 +104,48 @@ def smooth_slopes(
 
     Notes
     -----
-    With m the weighted mean in a neighbourhood, s² the scatter about it and n_eff = (Σw)² / Σw²,
-    the map is m · m² / (m² + s² / n_eff). Cauchy weights bound the say of single cells.
+    A straight plane is fitted to the slopes around every node with Gaussian weights (local linear
+    regression, so the border is not pulled inwards). With m its value at the node, s² the scatter
+    about it and n_eff = (Σw)² / Σw² / 16, the map is m · m² / (m² + s² / n_eff). Cauchy weights
+    bound the say of single cells.
     """
     good = np.isfinite(slopes)
-    if good.sum() < 2:
-        return SlopeMap(np.zeros((1, 1)), (0.0, 0.0), (1.0, 1.0))
+    if good.sum() < _MIN_CELLS:
+        return NO_SLOPE
     s, y, x = slopes[good], y_px[good], x_px[good]
     origin = (float(y.min()), float(x.min()))
     step = (sigma_px[0] / 2, sigma_px[1] / 2)
-    gy, gx = (
-        int(np.ceil(np.ptp(values) / size)) + 1 for values, size in zip((y, x), step, strict=True)
+    nodes = [
+        start + size * np.arange(int(np.ceil(np.ptp(values) / size)) + 1)
+        for values, size, start in zip((y, x), step, origin, strict=True)
+    ]
+    # Offsets from the node in neighbourhoods, and Gaussian weights: separable in y and x.
+    off_y, off_x = (
+        (values - node[:, None]) / sigma
+        for node, values, sigma in zip(nodes, (y, x), sigma_px, strict=True)
     )
-    nodes_y = origin[0] + step[0] * np.arange(gy)
-    nodes_x = origin[1] + step[1] * np.arange(gx)
-    near_y = np.exp(-0.5 * ((nodes_y[:, None] - y) / sigma_px[0]) ** 2)
-    near_x = np.exp(-0.5 * ((nodes_x[:, None] - x) / sigma_px[1]) ** 2)
-    middle = float(np.median(s))
-    scale = 1.4826 * float(np.median(np.abs(s - middle))) + 1e-12
-    trust = 1 / (1 + ((s - middle) / (3 * scale)) ** 2)
-    total = (near_y * trust) @ near_x.T
+    near_y, near_x = np.exp(-0.5 * off_y**2), np.exp(-0.5 * off_x**2)
+    trust = 1 / (1 + ((s - np.median(s)) / (3 * _spread(s))) ** 2)
+
+    def moment(i: int, j: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total: NDArray[np.float64] = (near_y * off_y**i * (trust * values)) @ (near_x * off_x**j).T
+        return total
+
+    one = np.ones_like(s)
+    total = moment(0, 0, one)
+    normal = np.empty((*total.shape, 3, 3))
+    for a, (i, j) in enumerate(_LINEAR):
+        for b, (k, m) in enumerate(_LINEAR):
+            normal[..., a, b] = moment(i + k, j + m, one)
+    # A little ridge keeps the plane level where cells lie on one side only.
+    normal += np.einsum("ab,yx->yxab", np.diag([1e-9, 0.05, 0.05]), total + 1e-9)
+    right = np.stack([moment(i, j, s) for i, j in _LINEAR], axis=-1)
+    fit = np.linalg.solve(normal, right[..., None])[..., 0]
     safe = np.maximum(total, 1e-9)
-    mean = (near_y * (trust * s)) @ near_x.T / safe
-    scatter = np.maximum((near_y * (trust * s**2)) @ near_x.T / safe - mean**2, 0)
+    scatter = np.maximum(moment(0, 0, s**2) - np.sum(fit * right, axis=-1), 0) / safe
     n_eff = safe**2 / np.maximum((near_y**2 * trust**2) @ (near_x**2).T, 1e-12)
-    chance = scatter / np.maximum(n_eff, 1)
+    chance = scatter / np.maximum(n_eff / _CORRELATED_CELLS, 1)
+    mean = fit[..., 0]
     # Far from any tissue the weights vanish and so does the correction.
     share = mean**2 / np.maximum(mean**2 + chance, 1e-30) * (total / (total + 0.05))
     return SlopeMap(mean * share, origin, step)
@@ -148,6 +172,10 @@ def attenuation_gain(
     exponent = depth_um.astype(np.float32)[:, None, None] * (-strength * slope)
     gain: NDArray[np.float32] = np.exp(np.clip(exponent, -bound, bound)).astype(np.float32)
     return gain
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    return 1.4826 * float(np.median(np.abs(values - np.median(values)))) + 1e-12
 
 
 def _hat(positions: NDArray[np.float64], origin: float, step: float, n: int) -> NDArray[np.float64]:

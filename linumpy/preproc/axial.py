@@ -8,6 +8,7 @@ MAX_GAIN = 8.0
 """Deeper than this the signal is noise; amplifying it more shows nothing."""
 _MIN_CELLS = 12
 _SMOOTH_UM = 30.0
+_LEAST_SIGMA = 0.5  # planes; narrower smooths nothing
 
 
 def align_to_surface(
@@ -75,8 +76,11 @@ def estimate_axial_profile(planes: NDArray[np.float64], *, plane_um: float) -> N
     relative = planes[:, whole] / planes[:, whole].mean(axis=0)
     profile = np.maximum(np.median(relative, axis=1), 1e-6)
     sigma = _SMOOTH_UM / plane_um / 2
-    if sigma > 0.5:
-        profile = np.exp(gaussian_filter1d(np.log(profile), sigma, mode="nearest"))
+    if sigma > _LEAST_SIGMA:
+        # Odd reflection goes on with the slope at both ends; a constant would bend the decay there.
+        reach = min(len(profile) - 1, int(4 * sigma) + 1)
+        logs = np.pad(np.log(profile), reach, mode="reflect", reflect_type="odd")
+        profile = np.exp(gaussian_filter1d(logs, sigma)[reach : reach + len(profile)])
     scaled: NDArray[np.float64] = profile / profile.max()
     return scaled
 

@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 DEGREE = 6
 """Highest total degree of log field; a vignette of any usual shape is below 0.3 % at 6."""
 _ROUNDS = 8
-_RIDGE = 1e-3
+_PRIOR_SIGMA = np.array([1.0, 1.0, 1.0, 0.05, 0.05, 0.02, 0.02])
+"""Size of Legendre terms by degree, before any data. Overlaps cannot see a field that repeats
+after one tile step (a W along the tile): a vignette has little of it, anatomy much."""
+_CORRELATED_CELLS = 48.0
+"""Neighbouring cells show the same anatomy: so many count as one."""
 _MIN_PAIR_SIGMA, _MIN_TILE_SIGMA = 0.01, 0.15
 MAX_LOG_FIELD = 1.6
 """No place of the field is corrected by more than a factor of 5."""
@@ -91,29 +95,28 @@ def estimate_flat_field(
     -----
     Weighted least squares for the terms f of log F and one level a_t per tile:
     log(first / second) = f(first) − f(second), with the spread of the ratios, and
-    log mean = a_t + f(cell) + anatomy, with the spread of anatomy: some hundred times weaker, so
-    it only decides what overlaps leave open. Cauchy weights in both, since an edge of tissue in a
-    cell is no illumination.
+    log mean = a_t + f(cell) + anatomy, with the spread of anatomy: some thousand times weaker, so
+    it only decides what overlaps leave open, beside a prior for smooth fields. Cauchy weights in
+    both, since an edge of tissue in a cell is no illumination.
     """
     pair_rows = _design(overlaps.first) - _design(overlaps.second)
     cell_rows, cell_values, cell_tile = _cells(tile_means, is_tissue)
     if len(pair_rows) + len(cell_rows) < 4 * len(_terms()):
         return FlatField()
-    degree = np.array([i + j for i, j in _terms()], dtype=np.float64)
-    field = np.zeros(len(degree))
+    sigma = _PRIOR_SIGMA[[i + j for i, j in _terms()]]
+    field: NDArray[np.float64] = np.zeros(len(sigma))
     pair_residual = overlaps.ratio
     cell_residual = _without_level(cell_values, cell_tile)
     for _ in range(_ROUNDS):
         pair_weight = _cauchy(pair_residual, _MIN_PAIR_SIGMA)
-        cell_weight = _cauchy(cell_residual, _MIN_TILE_SIGMA)
+        cell_weight = _cauchy(cell_residual, _MIN_TILE_SIGMA) / _CORRELATED_CELLS
         # The levels are solved by centring rows and values per tile with the weights in use.
         rows = _centred(cell_rows, cell_tile, cell_weight)
         values = _centred(cell_values[:, None], cell_tile, cell_weight)[:, 0]
         normal = pair_rows.T @ (pair_rows * pair_weight[:, None])
         normal += rows.T @ (rows * cell_weight[:, None])
         right = pair_rows.T @ (pair_weight * overlaps.ratio) + rows.T @ (cell_weight * values)
-        ridge = _RIDGE * np.trace(normal) / len(degree) * (degree / DEGREE) ** 4
-        field = np.linalg.solve(normal + np.diag(ridge), right)
+        field = np.asarray(np.linalg.solve(normal + np.diag(1 / sigma**2), right), np.float64)
         pair_residual = overlaps.ratio - pair_rows @ field
         cell_residual = values - rows @ field
     return FlatField(

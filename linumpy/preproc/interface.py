@@ -17,8 +17,10 @@ MIN_RATIO = 2.0
 _FLOOR_SHARE = 0.02
 _BRIGHT_TOP_SHARE = 0.5
 _MIN_CELLS = 6
+_EMPTY, _FULL = 0.1, 0.8  # shares of the step that count as water and as tissue
 _TILE_TERMS = ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
 _ROUNDS = 12
+_REPEATS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +163,31 @@ def fit_surface(
 
 
 def _half_crossing(profile: NDArray[np.float64], step: int) -> float:
-    """Return where the profile crosses half-way between the level above ``step`` and below it."""
-    above = float(np.median(profile[: max(step - 1, 1)][-2 * _PLATEAU :]))
-    plateau = float(np.median(profile[step + 1 : step + 1 + _PLATEAU]))
+    """Return where the profile crosses half-way between the level above ``step`` and below it.
+
+    Repeated from where it was found: log brightness rises first, before a blurred edge is half up.
+    """
+    depth = float(step)
+    for _ in range(_REPEATS):
+        found = _crossing_near(profile, round(depth))
+        if found is None or round(found) == round(depth):
+            return depth if found is None else found
+        depth = found
+    return depth
+
+
+def _crossing_near(profile: NDArray[np.float64], step: int) -> float | None:
+    above = float(np.median(profile[: max(step - _REACH, 1)][-2 * _PLATEAU :]))
+    below = profile[step + 2 : step + 2 + _PLATEAU]
+    if not len(below) or float(np.median(below)) <= above:
+        return None
+    plateau = float(np.median(below))
     half = (above + plateau) / 2
-    low = max(step - _REACH, 1)
-    for i in range(low, min(step + _REACH + 1, len(profile))):
+    for i in range(max(step - _REACH, 1), min(step + _REACH + 1, len(profile))):
         if profile[i] >= half > profile[i - 1]:
             share = (half - profile[i - 1]) / (profile[i] - profile[i - 1])
             return _partial_voxel(profile, i, share, above, plateau)
-    return float(step)
+    return None
 
 
 def _partial_voxel(
@@ -185,6 +202,6 @@ def _partial_voxel(
         filled = (profile[j] - above) / (plateau - above)
         before = (profile[j - 1] - above) / (plateau - above) if j > 0 else 0.0
         after = (profile[min(j + 1, len(profile) - 1)] - above) / (plateau - above)
-        if abs(before) < 0.1 and after > 0.8 and 0 <= filled <= 1:
+        if abs(before) < _EMPTY and after > _FULL and 0 <= filled <= 1:
             return j + 1 - float(filled)
     return i - 1 + float(share) + 0.5

@@ -49,7 +49,7 @@ def find_levels(brightness: NDArray[np.float64]) -> Levels:
     logs = np.log(np.maximum(positive, 1e-3 * float(np.percentile(positive, 99))))
     if float(np.ptp(logs)) <= 0:
         return Levels(0.0, 0.5 * float(positive[0]))
-    split = float(threshold_otsu(logs))
+    split = float(threshold_otsu(logs))  # type: ignore[no-untyped-call]  # scikit-image has none
     low, high = logs[logs <= split], logs[logs > split]
     spread = 1.4826 * float(np.median(np.abs(low - np.median(low))))
     gap = float(np.median(high) - np.median(low))
@@ -133,7 +133,7 @@ def tissue_mask(
         sizes[0] = 0
         bright = (sizes >= min(min_area_px, int(sizes.max())))[labels]
     filled = ndimage.binary_fill_holes(bright)
-    if margin_px:
+    if margin_px and filled.any():
         # Distance, not dilation in a square: the margin is the same in every direction.
         filled = ndimage.distance_transform_edt(~filled) <= margin_px
     mask: NDArray[np.bool_] = np.asarray(filled, dtype=bool)

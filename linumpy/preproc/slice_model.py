@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from linumpy.errors import BadFile
 from linumpy.preproc.attenuation import (
     NEIGHBOURHOOD_UM,
+    NO_SLOPE,
     SlopeMap,
     attenuation_gain,
     residual_slopes,
@@ -101,8 +102,7 @@ class SliceModel:
     def depth_um(self) -> NDArray[np.float64]:
         """Depth of each plane from the middle of the slab, µm."""
         n = self.n_planes
-        centred: NDArray[np.float64] = (np.arange(n) - (n - 1) / 2) * self.plane_um
-        return centred
+        return (np.arange(n, dtype=np.float64) - (n - 1) / 2) * self.plane_um
 
     def correct(
         self,
@@ -163,7 +163,7 @@ def estimate_model(
     profile = np.ones(n_planes)
     if wanted.axial_profile:
         profile = estimate_axial_profile(planes[:, is_tissue], plane_um=sampling.resolution_um)
-    slopes = SlopeMap(np.zeros((1, 1)), (0.0, 0.0), (1.0, 1.0))
+    slopes = NO_SLOPE
     if wanted.attenuation_strength > 0:
         slopes = _slopes(planes[:, is_tissue], is_tissue, cells, profile, sampling)
     model = SliceModel(

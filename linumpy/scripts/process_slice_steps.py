@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import image
@@ -126,7 +127,7 @@ def measure_slice(
 
 def write_slice(path: Path, found: Found, device: Device) -> NDArray[np.float32]:
     """Read every tile again and write the slice; return a small projection for the preview."""
-    model, canvas, grid = found.model, found.canvas, found.grid
+    model, canvas = found.model, found.canvas
     shape = (model.n_planes, *canvas.shape)
     chunks = tuple(min(c, s) for c, s in zip(CHUNK, shape, strict=True))
     chunk = (chunks[0], chunks[1], chunks[2])
@@ -150,7 +151,6 @@ def write_slice(path: Path, found: Found, device: Device) -> NDArray[np.float32]
             preview[low : low + values.shape[1]] = values.mean(axis=0)
     step = max(1, -(-max(shape[1:]) // _PREVIEW_PX))
     log.info("%s: %d × %d × %d voxels of %g µm", path.name, *shape, found.settings.resolution_um)
-    del grid
     return preview[::step, ::step]
 
 
@@ -176,7 +176,7 @@ def write_steps(folder: Path, found: Found) -> None:
     """Write what each step found as arrays, for debugging."""
     _, ny, nx = found.grid.tile_shape
     model = found.model
-    steps = {
+    steps: dict[str, NDArray[Any]] = {  # Any: arrays of several dtypes
         "flat_field": model.field.on_grid(ny, nx),
         "axial_profile": model.profile,
         "attenuation_slope_per_um": model.slopes.values,
@@ -282,10 +282,10 @@ def _rendered(found: Found, device: Device) -> Iterator[NDArray[np.float32]]:
     grid, model = found.grid, found.model
     nz, ny, nx = grid.tile_shape
     kernel = blend.TileKernel(
-        model.background, 1 / model.field.on_grid(ny, nx), device.put, device.get
+        model.background, np.float32(1) / model.field.on_grid(ny, nx), device.put, device.get
     )
     v, u = (illumination.pixel_axis(n) for n in (ny, nx))
-    y, x = (np.arange(n) + 0.5 for n in (ny, nx))
+    y, x = (np.arange(n, dtype=np.float64) + 0.5 for n in (ny, nx))
 
     def render(window: blend.TileWindow) -> NDArray[np.float32]:
         corner = found.start_px[window.place]
@@ -314,8 +314,12 @@ def _finished(found: Found, band: blend.Band) -> NDArray[np.float32]:
     rows = np.arange(band.start, band.start + n_rows)
     columns = np.arange(*canvas.columns)
     r = found.settings.resolution_um
-    y_px = ((rows + 0.5) * r - found.settings.position_um[0]) / found.native_um[1]
-    x_px = ((columns + 0.5) * r - found.settings.position_um[1]) / found.native_um[2]
+    y_px, x_px = (
+        ((index.astype(np.float64) + 0.5) * r - start) / step
+        for index, start, step in zip(
+            (rows, columns), found.settings.position_um, found.native_um[1:], strict=True
+        )
+    )
     values = found.model.correct(band.values, found.model.slopes.at(y_px, x_px))
     mask = found.mask[
         np.ix_(
@@ -340,7 +344,7 @@ def _attributes(found: Found) -> dict[str, object]:
 
 
 def _tissue_threshold(model: SliceModel) -> float:
-    """The brightness that separates tissue from agarose, on the scale of the slice."""
+    """Return the brightness that separates tissue from agarose, on the slice's scale."""
     return max((model.levels.threshold - model.levels.agarose) / model.divisor, 0.0)
 
 
@@ -394,7 +398,7 @@ def _pair(pair: stitch.Pair) -> dict[str, object]:
 
 
 def _sigma(information: NDArray[np.float64]) -> list[float | None]:
-    """Standard deviation along y and x that a pair claims; None where it knows nothing."""
+    """Return the standard deviation (y, x) that a pair claims; None where it knows nothing."""
     return [float(v) ** -0.5 if v > 0 else None for v in np.diag(information)]
 
 
