@@ -47,7 +47,7 @@ def run_preset(name: str, folder: Path, *, quiet: bool = False) -> Outcome:
 
 
 def check_axial(chosen: Preset, rows: list[Row], out: Path) -> list[str]:
-    """A wrong axial sampling must be said, with its factor; a right one must not be doubted."""
+    """Expect that a wrong axial sampling is told with its factor, and a right one not doubted."""
     found = json.loads((out / "quality_report.json").read_text(encoding="utf-8"))["implied_axial"]
     said = bool(found and found["is_off"])
     true_um, said_um = chosen.rig.axial_um, chosen.said_axial_um or chosen.rig.axial_um
