@@ -8,12 +8,14 @@ all of them, also where shapes do not divide. A voxel is the mean of what was me
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linumpy.compute.resample import overlap_matrix, resample_axis
-from linumpy.compute.walk import Block, Shape
+from linumpy.compute.walk import Block, Shape, fill
 from linumpy.core.spacing import Spacing
 
 Voxels = NDArray[np.float32]
@@ -95,6 +97,33 @@ def shrink(read: Read, fine: Grid, coarse: Grid, block: Block) -> Voxels:
         voxels = read((z[0], rows[0], columns[0]))
         parts.append(_mean_of_measured(voxels, (z[1], rows[1], columns[1])))
     return np.concatenate(parts)
+
+
+def fill_coarser(
+    arrays: Sequence[Any],  # Any: zarr.Array
+    grids: Sequence[Grid],
+    *,
+    workers: int,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> None:
+    """Write every level but the finest, each from a finer one; one writer per shard.
+
+    Parameters
+    ----------
+    arrays : sequence of array
+        Open arrays with ``shards``, finest first; the finest is whole.
+    grids : sequence of Grid
+        From `plan_levels`.
+    workers : int
+        Threads.
+    progress : callable
+        Gets the share that is done, after each level.
+    """
+    for i, grid in enumerate(grids[1:], start=1):
+        parent = choose_parent(grids, i)
+        work = partial(shrink, arrays[parent].__getitem__, grids[parent], grid)
+        fill(arrays[i], work, arrays[i].shards, workers=workers)
+        progress(i / (len(grids) - 1))
 
 
 def _mean_of_measured(

@@ -10,19 +10,14 @@ from linumpy.cli.command import Command, Count, Fraction, Product, Source
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
-    from linumpy.compute.pyramid import Grid
     from linumpy.compute.walk import Block
     from linumpy.io.omezarr import NewVolume, Volume
     from linumpy.stack.sections import Sections
     from linumpy.stack.znorm import Brightness
 
-CHUNKS = (64, 64, 64)  # z, y, x
-BLOCK_BYTES = 2**24
 WINDOW = (1.0, 99.5)  # percentiles of tissue that the display runs between
 log = logging.getLogger(__name__)
 
@@ -63,9 +58,10 @@ class Params:
 
 def run(p: Params, job: Job) -> None:
     """Find the factors, write the levels, say what was done."""
-    from linumpy.compute.pyramid import Grid, plan_levels
+    from linumpy.compute.pyramid import Grid, fill_coarser, plan_levels
     from linumpy.io.atomic import write_json
     from linumpy.io.diagnostics import to_json
+    from linumpy.io.levels import make_level
     from linumpy.io.omezarr import create, open_volume
     from linumpy.stack.znorm import plane_factors
 
@@ -84,10 +80,16 @@ def run(p: Params, job: Job) -> None:
     )
     grids = plan_levels(Grid(stack.shape, stack.spacing, stack.origin_mm), p.pyramid_resolutions)
     attributes = {**stack.attributes, "kind": "volume", "z_normalization": p.mode}
-    with create(p.out_zarr, [_level(grid) for grid in grids], attributes=attributes) as new:
+    levels = [make_level(grid.shape, grid.spacing, grid.origin_mm) for grid in grids]
+    with create(p.out_zarr, levels, attributes=attributes) as new:
         counts = _write_base(new, stack, factors, threshold, job)
         _set_window(new, counts)
-        _write_coarser(new, grids, job)
+        fill_coarser(
+            new.levels,
+            grids,
+            workers=job.workers,
+            progress=lambda share: job.progress(0.8 + 0.2 * share, 1),
+        )
     write_json(
         p.out_zarr.with_name(p.out_zarr.name.removesuffix(".ome.zarr") + "_z_normalization.json"),
         to_json(
@@ -149,15 +151,6 @@ def _brightness(p: Params, stack: "Volume", sections: "Sections", threshold: flo
     return found
 
 
-def _level(grid: "Grid"):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from linumpy.compute.walk import fit_chunks
-    from linumpy.io.omezarr import Level, sharded
-
-    chunks = fit_chunks(grid.shape, CHUNKS)
-    shards = sharded(grid.shape, chunks, max_bytes=BLOCK_BYTES)
-    return Level(grid.shape, grid.spacing, chunks, shards, grid.origin_mm)
-
-
 def _write_base(
     new: "NewVolume", stack: "Volume", factors: "NDArray[np.float32]", threshold: float, job: Job
 ) -> "NDArray[np.int64]":
@@ -196,19 +189,6 @@ def _set_window(new: "NewVolume", counts: "NDArray[np.int64]") -> None:
         return
     low, high = (log_percentile(counts, percentile) for percentile in WINDOW)
     new.set_window(Window(low, high, 0.0, max(1.0, log_percentile(counts, 100.0))))
-
-
-def _write_coarser(new: "NewVolume", grids: "Sequence[Grid]", job: Job) -> None:
-    from functools import partial
-
-    from linumpy.compute.pyramid import choose_parent, shrink
-    from linumpy.compute.walk import fill
-
-    for i, grid in enumerate(grids[1:], start=1):
-        parent = choose_parent(grids, i)
-        work = partial(shrink, new.levels[parent].__getitem__, grids[parent], grid)
-        fill(new.levels[i], work, new.levels[i].shards, workers=job.workers)
-        job.progress(0.8 + 0.2 * i / (len(grids) - 1), 1)
 
 
 COMMAND = Command(Params, run)
