@@ -30,7 +30,7 @@ class Params:
     """folder to make"""
     preset: str = "demo"
     """acquisition to start from: demo, bench, tiny, sweep-01 … sweep-12; other flags change it"""
-    seed: CountOrZero | None = None
+    simulation_seed: CountOrZero | None = None
     """another seed is another anatomy with other noise"""
 
     anatomy: Literal["brain", "vessels", "layers"] | None = None

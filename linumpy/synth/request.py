@@ -98,7 +98,7 @@ def plan_request(request: Request) -> tuple[Scene, Truth]:
         return _plan_like(request, request.like)
     base = request.preset
     rig = _rig(base.rig, request.flags)
-    seed = int(request.flags.get("seed", base.seed))
+    seed = int(request.flags.get("simulation_seed", base.seed))
     grid = tuple(request.flags.get("grid", base.grid))
     anatomy = request.flags.get("anatomy", base.anatomy)
     scene = _scene(request, rig, (anatomy, (grid[0], grid[1]), seed))
@@ -108,7 +108,7 @@ def plan_request(request: Request) -> tuple[Scene, Truth]:
 
 def _plan_like(request: Request, like: Mapping[str, Any]) -> tuple[Scene, Truth]:
     rig = _rig(rig_of(like), request.flags)
-    seed = int(request.flags.get("seed", like["seed"]))
+    seed = int(request.flags.get("simulation_seed", like["seed"]))
     first = like["slices"][min(like["slices"], key=int)]
     anatomy = request.flags.get("anatomy", like.get("anatomy", "brain"))
     scene = _scene(request, rig, (anatomy, (first["tiles"][0], first["tiles"][1]), seed))

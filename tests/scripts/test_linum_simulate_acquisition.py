@@ -66,6 +66,16 @@ def test_truth_flag_makes_it_again(tmp_path):
     assert bytes_of(tmp_path / "a" / "raw") == bytes_of(tmp_path / "b" / "raw")
 
 
+def test_seed_and_drawn_faults(tmp_path):
+    "Another seed is another acquisition; drawn faults stand in the truth file."
+    base = ["--preset", "tiny", "--grid", "1", "2", "--random_faults", "3"]
+    for name, seed in (("a", 1), ("b", 2)):
+        assert simulate(tmp_path / name, *base, "--simulation_seed", seed) == 0
+    one, other = (json.loads((tmp_path / n / "truth.json").read_text()) for n in ("a", "b"))
+    assert one["faults"] != other["faults"]
+    assert sum(len(v) for k, v in one["faults"].items() if isinstance(v, dict)) == 3
+
+
 def test_faults_by_flag(tmp_path):
     "Fault flags plant, id by id, and stand in the truth file."
     faults = ["--galvo", "1:11:0.4", "--rehome", "1:-1.2:0", "--damage", "0:blur:0.5"]
