@@ -30,7 +30,8 @@ MIN_LEAD = 0.05
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
 _DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
 _MAD_TO_SIGMA = 1.4826
-_MIN_FOR_SPREAD = 3  # fewer values do not tell how far they scatter
+_MIN_FOR_MEDIAN = 3  # fewer errors do not tell what they have in common
+_MIN_FOR_SPREAD = 4  # fewer values do not tell how far they scatter
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
 
 
@@ -208,7 +209,7 @@ class _Images:
             if image is not None:
                 verdicts[i], errors[i] = _judge(steps[i], image, limits)
         ordinary = errors[[v == "agree" for v in verdicts]]
-        if len(ordinary) >= _MIN_FOR_SPREAD:
+        if len(ordinary) >= _MIN_FOR_MEDIAN:
             # Anatomy that grows to one side looks like a small motion in every pair.
             errors = errors - np.median(ordinary, axis=0)
         _bridge(verdicts, errors, shifts, steps, found, limits)
@@ -358,7 +359,8 @@ class _Stage:
         rows = steps[ordinary]
         if len(rows) < _MIN_FOR_SPREAD:
             return cls(np.zeros(2), float("inf"))
-        return cls(np.median(rows, axis=0), max(_spread(rows), 1e-6))
+        # Not the MAD: a few equal steps would pass for a stage that never wavers.
+        return cls(np.median(rows, axis=0), max(float(rows.std(axis=0).max()), 1e-6))
 
 
 def _jump(step: Vectors, error: Vectors, stage: _Stage, sigma_mm: float) -> Vectors:

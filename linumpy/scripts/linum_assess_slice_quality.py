@@ -268,5 +268,5 @@ def _write_diagnostics(
     diagnostics.write_metrics(path, metrics)
 
 
-COMMAND = Command(Params, run, stamps=("use", "quality_score", "notes"))
+COMMAND = Command(Params, run, stamps=("slice_id", "use", "quality_score", "notes"))
 main = COMMAND.main
