@@ -99,7 +99,10 @@ def write(
     with omezarr.create(path, [level], attributes=attributes) as new:
         done, n_lit = 0, 0
         blocks = _blocks(plan, factor)
-        work = partial(_write_block, array=new.array, plan=plan, correct=correct)
+        # Zarr would compare every chunk with 0 first, which costs more than compressing it; blocks
+        # of zeros are left out here instead.
+        array = new.array.with_config({"write_empty_chunks": True})
+        work = partial(_write_block, array=array, plan=plan, correct=correct)
         with ThreadPoolExecutor(workers) as pool:
             try:
                 for n_tiles, n_lit_here in pool.map(work, blocks):
@@ -174,7 +177,9 @@ def _write_block(
     """Write one shard; return how many tiles it has, and how many of them are not all zero."""
     rows, columns = block
     nz, ny, nx = plan.tile_shape
-    buffer = np.zeros((nz, len(rows) * ny, len(columns) * nx), np.float32)
+    is_full = all(place in plan.tile_at for place in itertools.product(rows, columns))
+    new = np.empty if is_full else np.zeros
+    buffer = new((nz, len(rows) * ny, len(columns) * nx), np.float32)
     n_tiles = n_lit = 0
     for row, column in itertools.product(rows, columns):
         tile = plan.tile_at.get((row, column))
@@ -187,6 +192,8 @@ def _write_block(
         _fill(place, pixels[:, : tile.info.nx, :], plan.orientation)
         n_tiles += 1
         n_lit += _is_lit(tile, place)
+    if n_lit == 0:
+        return n_tiles, 0
     y, x = rows.start * ny, columns.start * nx
     array[:, y : y + buffer.shape[1], x : x + buffer.shape[2]] = buffer
     return n_tiles, n_lit

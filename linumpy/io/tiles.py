@@ -127,7 +127,7 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
     Returns
     -------
     array, float32, shape (nz, nx + n_extra, ny)
-        Column-major (depth fastest), read-only; B-scans after ``ny`` are left out.
+        Column-major (depth fastest), not to be written to; B-scans after ``ny`` are left out.
 
     Raises
     ------
@@ -138,7 +138,8 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
     info = tile.info
     n_frames = info.ny * info.n_repeat
     maps = [_map_file(tile, path) for path in tile.images]
-    frames = maps[0] if len(maps) == 1 else np.concatenate(maps, axis=2)
+    # joined transposed, which keeps the order of bytes
+    frames = maps[0] if len(maps) == 1 else np.concatenate([m.T for m in maps]).T
     frames = frames[:, :, :n_frames]
     if info.n_repeat == 1:
         return frames
