@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Compiled modules are kept: without them every process compiles numpy and scipy again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup lock demo test story check fix bench docs clean
 help:  ## show the targets
@@ -13,8 +15,9 @@ setup: $(READY)  ## make the environment
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.7"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q linumpy
 	touch $@
 
 lock:  ## pin the newest allowed versions of all dependencies

@@ -33,6 +33,7 @@ class Size:
 
     @property
     def label(self) -> str:
+        """As it is printed."""
         return f"{self.slices} slices of {self.columns} x {self.rows} tiles"
 
 
@@ -51,7 +52,7 @@ class Cost:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=6)
-    parser.add_argument("--grid", type=int, default=4)
+    parser.add_argument("--columns", type=int, default=4)
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--scaling", action="store_true", help="also 4 × slices and 4 × tiles")
@@ -83,7 +84,7 @@ def measure(size: Size, folder: Path, workers: int) -> Cost:
     if not (data / "truth.json").exists():
         run(
             "linum_simulate_acquisition.py", data, "--preset", "bench",
-            "--ids", f"0-{size.slices - 1}", "--columns", size.columns, "--rows", size.rows,
+            "--ids", f"0-{size.slices - 1}", "--grid", size.columns, size.rows,
         )  # fmt: skip
     raw = data / "raw"
     raw_bytes = sum(p.stat().st_size for p in raw.rglob("*.bin"))
