@@ -162,6 +162,8 @@ def _retrace(aips: Sequence[NDArray[np.float32]], n: int) -> Array:
     n_lines = aips[0].shape[0]
     nx = n_lines - n
     logs = _bright_logs(aips)
+    if logs.shape[1] == 0:
+        return np.zeros(n_lines)
     twice = np.concatenate([logs, logs])
     place = np.clip(nx - 1 - (np.arange(n) + 0.5) * nx / n, 0, nx - 1)
     low = np.floor(place).astype(int)

@@ -155,13 +155,16 @@ def _check_orientation(p: Params, rig: "RigGeometry") -> None:
 
 
 def _chosen(found: "Acquisition", wanted: "SliceId | None") -> "RawSlice":
-    from linumpy.errors import BadValue
+    from linumpy.errors import UnknownSlice
 
-    if wanted is None and len(found.ids) > 1:
-        raise BadValue(
-            f"the tiles are of slices {', '.join(found.ids)}", hint="say which one with --slice"
+    if wanted is None and len(found.ids) == 1:
+        return found.slices[found.ids[0]]
+    if wanted is None or wanted not in found.slices:
+        raise UnknownSlice(
+            "several slices, and no --slice" if wanted is None else f"no tile of slice {wanted}",
+            hint=f"slices with tiles: {', '.join(found.ids)}",
         )
-    return found.slices[found.ids[0] if wanted is None else wanted]
+    return found.slices[wanted]
 
 
 def _galvo_shift_px(p: Params, raw: "RawSlice") -> int:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linumpy.core.acquisition import TileInfo
@@ -190,6 +190,7 @@ def test_header_defaults(tmp_path):
 numbers = st.floats(-1e3, 1e3)
 
 
+@settings(max_examples=25)
 @given(
     st.builds(
         TileInfo,
