@@ -201,7 +201,7 @@ def to_argv(command: Command[P], params: P) -> list[str]:
     for field in dataclasses.fields(command.params):  # type: ignore[arg-type]
         value = getattr(params, field.name)
         if is_positional(command.params, field.name):
-            argv += [str(value)]
+            argv += [] if value is None else [str(value)]
         elif value == default_of(field):
             continue
         elif isinstance(value, bool):

@@ -25,11 +25,16 @@ OverallStatus = Literal["ok", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Limits of a metric; None where there is no such limit. Comparison is strict."""
+    """Limits of a metric; None where there is no such limit. Comparison is strict.
+
+    Of a metric that ``has_sign``, the magnitude is compared: a large turn to the left is no
+    better than one to the right.
+    """
 
     warning: float | None
     error: float | None
     is_higher_better: bool
+    has_sign: bool = False
 
     def judge(self, value: float) -> OverallStatus:
         """Return the status of a value.
@@ -52,6 +57,7 @@ class Threshold:
     def _fails(self, value: float, limit: float | None) -> bool:
         if limit is None:
             return False
+        value = abs(value) if self.has_sign else value
         return value < limit if self.is_higher_better else value > limit
 
 
@@ -67,7 +73,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "registration_error": _low(0.05, 0.15),
     "registration_confidence": _high(0.4, 0.3),
     "translation_magnitude": _low(30, 50),  # px
-    "rotation_degrees": _low(1, 2),
+    "rotation_degrees": Threshold(1, 2, is_higher_better=False, has_sign=True),
     "correlation": _high(0.7, 0.5),
     "tissue_coverage": _high(0.1, 0.05),
     "mask_coverage": _high(0.05, 0.01),
@@ -85,7 +91,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "interface_min_depth_px": _low(None, 5),
     "interface_max_depth_fraction": _low(None, 0.5),
 }
-"""Default limits of all stages (domain.md 2.7); signed metrics are judged by their magnitude."""
+"""Default limits of all stages (domain.md 2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,7 @@ class Metrics:
         if not isinstance(value, int | float):
             self.errors.append(f"{name}: not measured")
             return "error"
-        status = limits.judge(abs(value) if not limits.is_higher_better else value)
+        status = limits.judge(value)
         if status != "ok":
             issues = self.errors if status == "error" else self.warnings
             issues.append(limits.describe(name, value, status))

@@ -6,7 +6,7 @@ beat speckle. No files here: planes come through a function that reads them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -247,8 +247,8 @@ def _register(
     *,
     start: Motion | None,
 ) -> tuple[RigidFit, tuple[Plane, Plane]]:
-    fixed_plane = _mean_plane(fixed, depth.fixed_z, depth.n_planes)
-    moving_plane = _mean_plane(moving, depth.moving_z, depth.n_planes)
+    fixed_plane = mean_plane(fixed, depth.fixed_z, depth.n_planes)
+    moving_plane = mean_plane(moving, depth.moving_z, depth.n_planes)
     if fixed_plane.shape != moving_plane.shape:
         raise BadValue(
             f"{fixed.name} has planes of {fixed_plane.shape}, {moving.name} of "
@@ -267,7 +267,7 @@ def _register(
     return fit, (fixed_plane, moving_plane)
 
 
-def _mean_plane(source: PlaneSource, start: int, n: int) -> Plane:
+def mean_plane(source: PlaneSource, start: int, n: int) -> Plane:
     """Average the planes that hold data, pixel by pixel."""
     total: NDArray[np.float64] | None = None
     count: NDArray[np.float64] | None = None
@@ -293,8 +293,10 @@ def _match_depth(
     motion: Motion,
 ) -> DepthMatch:
     """Slide the slab of moving along the depth of fixed and take the best correlation."""
-    n = depth.n_planes
     reach = settings.search_planes if depth.is_overlapping else 0
+    # Fewer plane pairs than were averaged, so that deeper matches fit into fixed, too.
+    room = fixed.n_planes - depth.fixed_z - reach
+    n = int(np.clip(room, 1, depth.n_planes)) if reach else depth.n_planes
     low = max(0, depth.fixed_z - reach)
     high = min(fixed.n_planes - n, depth.fixed_z + reach)
     here = [_detail(plane) for plane in fixed.blocks(low, high + n)]
@@ -305,14 +307,12 @@ def _match_depth(
     offset = None
     if depth.is_overlapping and 0 < best < high - low:
         offset = low + best + _parabola(scores[best - 1 : best + 2]) - depth.expected_z
-    return DepthMatch(
+    return replace(
+        depth,
         fixed_z=low + best,
-        moving_z=depth.moving_z,
-        n_planes=n,
-        expected_z=depth.expected_z,
+        n_planes=min(depth.n_planes, fixed.n_planes - low - best),
         offset_planes=offset,
         correlation=float(scores[best]),
-        is_overlapping=depth.is_overlapping,
         is_at_edge=is_edge,
     )
 

@@ -76,7 +76,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class BandPair:
     """Both planes on one level, band-passed; a pixel of it is ``scale`` pixels of the planes."""
 
     fixed: MaskedPlane
@@ -130,7 +130,7 @@ def refine_rigid(
     counts as information, so noise makes the error larger, as it must.
     """
     limits = bounds or Bounds()
-    pyramid = _build_pyramid(fixed, moving)
+    pyramid = build_pyramid(fixed, moving)
     tried = [
         _descend(pyramid[-1], start, limits) for start in _spread(starts, limits, len(pyramid) > 1)
     ]
@@ -159,7 +159,8 @@ def _merit(fit: RigidFit) -> float:
     return -fit.overlap * float(np.log1p(-rho * rho))
 
 
-def _build_pyramid(fixed: Plane, moving: Plane) -> list[_Pair]:
+def build_pyramid(fixed: Plane, moving: Plane) -> list[BandPair]:
+    """Return both planes, evened out and band-passed, finest level first."""
     levels = [(even_out(fixed, "fixed"), even_out(moving, "moving"))]
     while True:
         shape = levels[-1][0].values.shape
@@ -186,10 +187,10 @@ def even_out(plane: Plane, name: str) -> MaskedPlane:
     return MaskedPlane.of(np.log1p(positive / floor).astype(np.float32), has_data, name=name)
 
 
-def _make_pair(fixed: MaskedPlane, moving: MaskedPlane, centre: Vector, scale: int) -> _Pair:
+def _make_pair(fixed: MaskedPlane, moving: MaskedPlane, centre: Vector, scale: int) -> BandPair:
     fixed_band, moving_band = (plane.band(FINE_PX, BROAD_PX) for plane in (fixed, moving))
     gy, gx = np.gradient(fixed_band.values)
-    return _Pair(
+    return BandPair(
         fixed=fixed_band,
         moving=moving_band,
         spline=ndimage.spline_filter(moving_band.values, order=3, output=np.float32),
@@ -199,7 +200,7 @@ def _make_pair(fixed: MaskedPlane, moving: MaskedPlane, centre: Vector, scale: i
     )
 
 
-def _descend(pair: _Pair, start: Motion, bounds: Bounds) -> RigidFit:
+def _descend(pair: BandPair, start: Motion, bounds: Bounds) -> RigidFit:
     """Iterate to convergence on one level; motions are in pixels of the planes."""
     motion = bounds.clip(start)
     system = _linearise(pair, motion)
@@ -214,7 +215,7 @@ def _descend(pair: _Pair, start: Motion, bounds: Bounds) -> RigidFit:
     return _nothing(start) if system is None else _judge(pair, system, motion, bounds)
 
 
-def _linearise(pair: _Pair, motion: Motion) -> _System | None:
+def _linearise(pair: BandPair, motion: Motion) -> _System | None:
     """Warp the moving plane and collect gradient and residual where both hold data."""
     local = Motion(motion.rotation_deg, motion.dx_px / pair.scale, motion.dy_px / pair.scale)
     cy, cx = pair.centre
@@ -261,7 +262,8 @@ def _linearise(pair: _Pair, motion: Motion) -> _System | None:
     )
 
 
-def _weigh(residual: NDArray[np.float32]) -> NDArray[np.float32]:
+def weigh(residual: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return robust weights: 1 for small residuals, falling for outliers (Cauchy)."""
     spread = 1.4826 * float(np.median(np.abs(residual - np.median(residual)))) + 1e-6
     return np.asarray(1 / (1 + np.square(residual / (ROBUST * spread))), dtype=np.float32)
 
@@ -270,7 +272,7 @@ def _solve(system: _System, *, with_rotation: bool) -> Vector:
     """Return the step (dx, dy, turn × lever) in pixels of the level."""
     n = 3 if with_rotation else 2
     g = system.jacobian[:n]
-    weighted = (g * _weigh(system.residual)).astype(np.float64)
+    weighted = (g * weigh(system.residual)).astype(np.float64)
     hessian: Matrix = weighted @ g.T.astype(np.float64)
     # A plane with one ridge has no information along it: the step there must stay finite.
     hessian = np.asarray(hessian + 1e-4 * np.trace(hessian) / n * np.eye(n), dtype=np.float64)
@@ -294,10 +296,10 @@ def _compose(motion: Motion, delta: Vector, system: _System, scale: int) -> Moti
     )
 
 
-def _judge(pair: _Pair, system: _System, motion: Motion, bounds: Bounds) -> RigidFit:
+def _judge(pair: BandPair, system: _System, motion: Motion, bounds: Bounds) -> RigidFit:
     """Estimate the error of a converged motion."""
     n = 3 if bounds.rotation_deg > 0 else 2
-    weight = _weigh(system.residual)
+    weight = weigh(system.residual)
     scores = system.jacobian[:n] * (weight * system.residual)
     gamma = _sum_over_blocks(scores, system.pixels, pair.fixed.values.shape[1])
     hessian = system.cross[:n, :n] * float(weight.mean())

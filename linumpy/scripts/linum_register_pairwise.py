@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linumpy.core.slice_id import SliceId
     from linumpy.io.diagnostics import Metrics
     from linumpy.io.omezarr import Volume
-    from linumpy.registration.pairwise import PairFit, PlaneSource, Settings
+    from linumpy.registration.pairwise import PairFit, Settings
 
 log = logging.getLogger(__name__)
 PARAMETERS = (
@@ -73,11 +73,12 @@ def run(p: Params, job: Job) -> None:
     from linumpy.io.diagnostics import write_metrics
     from linumpy.io.slice_folder import open_slices
     from linumpy.registration.pairwise import register_pair
+    from linumpy.scripts.slice_planes import plane_source
 
     ids = _ids(p)
     fixed, moving = open_slices(dict(zip(ids, (p.in_fixed, p.in_moving), strict=True))).values()
     settings = _settings(p, fixed, ids)
-    found = register_pair(_source(fixed), _source(moving), settings)
+    found = register_pair(plane_source(fixed), plane_source(moving), settings)
     job.progress(1, 2)
     metrics = _measure(p, (fixed, moving), settings, found)
     pixel_um = fixed.spacing.zyx_um[1]
@@ -136,17 +137,6 @@ def _settings(p: Params, fixed: "Volume", ids: "tuple[SliceId, SliceId]") -> "Se
         moving_z=p.moving_z_index,
         initial_alignment=p.initial_alignment,
         bounds=Bounds(p.max_rotation_deg if p.enable_rotation else 0.0, p.max_translation_px),
-    )
-
-
-def _source(volume: "Volume") -> "PlaneSource":
-    from linumpy.io.omezarr import read_block
-    from linumpy.registration.pairwise import PlaneSource
-
-    return PlaneSource(
-        name=str(volume.path),
-        n_planes=volume.shape[0],
-        read=lambda start, stop: read_block(volume, (slice(start, stop),)),
     )
 
 

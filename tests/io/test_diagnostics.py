@@ -19,6 +19,7 @@ from linumpy.io.diagnostics import THRESHOLDS, Metrics, read_metrics, to_json, w
         ("rotation_degrees", 1.0, "ok"),
         ("rotation_degrees", -1.5, "warning"),
         ("rotation_degrees", -2.5, "error"),
+        ("registration_error", -0.9, "ok"),
         ("interface_min_depth_px", 4.0, "ok"),
         ("interface_min_depth_px", 6.0, "error"),
     ],
