@@ -117,7 +117,8 @@ def fit_to_atlas(
         lookup = _Lookup(volume, atlas, smoothing, index)
         parameters = _refine(lookup, starts[i], parameters, reach)
     found = starts[i].at(parameters)
-    return AtlasFit(found, lookup.score(found), best[0][0])
+    begun = starts[i].at(np.zeros(_N_RIGID))
+    return AtlasFit(found, lookup.score(found), lookup.score(begun))
 
 
 @dataclass(frozen=True, slots=True)

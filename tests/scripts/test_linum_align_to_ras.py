@@ -1,4 +1,5 @@
 import json
+import sys
 
 import nibabel
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import ndimage
 from linumpy.cli import runtime
 from linumpy.core.orientation import Orientation, all_codes
 from linumpy.core.spacing import Spacing
-from linumpy.errors import BadValue, MissingFile
+from linumpy.errors import BadValue, MissingExtra, MissingFile
 from linumpy.io import omezarr
 from linumpy.io.atlas import read_template
 from linumpy.registration import atlas
@@ -164,3 +165,10 @@ def test_templates_that_say_too_little_name_the_flag(tmp_path):
     np.testing.assert_array_equal(found.array, body)
     with pytest.raises(MissingFile, match="no such template"):
         read_template(str(tmp_path / "absent.nii.gz"))
+
+
+def test_a_name_without_the_library_names_the_extra(monkeypatch):
+    "An atlas name needs brainglobe-atlasapi; the hint is the pip line."
+    monkeypatch.setitem(sys.modules, "brainglobe_atlasapi", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'linumpy\[atlas\]'"):
+        read_template("allen_mouse_100um")
