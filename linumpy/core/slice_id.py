@@ -10,6 +10,7 @@ from typing import Self
 from linumpy.errors import BadValue
 
 _TEXT = re.compile(r"\s*(\d+)(?:\.0*)?\s*")
+_NORMAL = re.compile(r"[0-9]{2}|[1-9][0-9]{2,17}")
 _RANGE = re.compile(r"\s*(\d+)\s*-\s*(\d+)\s*")
 
 
@@ -40,6 +41,8 @@ class SliceId(str):
         """Return the normal form of ``value``."""
         if type(value) is cls:
             return value
+        if type(value) is str and _NORMAL.fullmatch(value):  # most of the ids of a large record
+            return super().__new__(cls, value)
         found = _TEXT.fullmatch(str(value)) if not isinstance(value, bool) else None
         if found is None or not found[1].isascii():
             raise BadValue(

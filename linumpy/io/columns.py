@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, BadValue
 from linumpy.io.table import Problem, Table, quote
 
 Value = bool | float | None | str
+K = TypeVar("K")
+T = TypeVar("T")
 Kind = Literal["id", "boolean", "optional_boolean", "score", "number", "text"]
 
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
@@ -94,8 +96,10 @@ def format_column(column: Column, values: Sequence[object]) -> list[str]:
     """Return the texts of a whole column; each distinct value is formatted once."""
     if not set(map(type, values)) <= _EXACT[column.kind]:
         values = [check(column, value) for value in values]  # 1, 1.0 and True are one dict key
+    if column.kind == "text":
+        return list(map(str, values))
     texts = {value: format_value(column, value) for value in dict.fromkeys(values)}
-    return [texts[value] for value in values]
+    return _looked_up(texts, values)
 
 
 def format_score(score: float) -> str:
@@ -128,6 +132,8 @@ def parse_column(
 
     ``cells[i]`` stands on ``table.lines[i]``. A value that is refused reads as the default.
     """
+    if column.kind == "text":
+        return list(cells), []
     good: dict[str, Value] = {}
     refused: dict[str, BadValue] = {}
     for text in set(cells):
@@ -141,7 +147,7 @@ def parse_column(
         for line, text in zip(table.lines, cells, strict=True)
         if text in refused
     ]
-    return [good[text] for text in cells], problems
+    return _looked_up(good, cells), problems
 
 
 def parse_table(
@@ -165,6 +171,13 @@ def parse_table(
             what = f"there is no column {column.name!r}; the header names {quote(found)}"
             problems.append(Problem(1, "", found, what, f"add a column {column.name}", BadFile))
     return values, problems
+
+
+def _looked_up(known: Mapping[K, T], keys: Sequence[K]) -> list[T]:
+    """Return the value of every key; most columns hold one value in all rows."""
+    if len(known) == 1:
+        return [*known.values()] * len(keys)
+    return [known[key] for key in keys]
 
 
 def _with_point(column: Column, text: str, decimal: str) -> str:

@@ -118,7 +118,7 @@ def to_bytes(columns: Mapping[str, Sequence[str]]) -> bytes:
         If a text cannot be stored: a NUL character or half of a surrogate pair.
     """
     cells = [
-        map({text: _quoted(text) for text in set(texts)}.__getitem__, texts)
+        list(map({text: _quoted(text) for text in set(texts)}.__getitem__, texts))
         for texts in columns.values()
     ]
     lines = [",".join(map(_quoted, columns)), *map(",".join, zip(*cells, strict=True))]

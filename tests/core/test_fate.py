@@ -71,3 +71,10 @@ def test_fates_add_up(drawn, stacks):
     found = fates.check_sum(drawn, list(drawn), [], stacks_auto_excluded=stacks)
     assert sum(found.values()) == len(drawn)
     assert tuple(found) == fates.FATES
+
+
+def test_the_note_of_a_failure_is_one_part():
+    "Its own separators cannot be taken for those of the notes."
+    note = fates.failure_note("mosaic", "tile 3:\n truncated; copy it")
+    assert note == "failed: mosaic: tile 3: truncated, copy it"
+    assert fates.fate({"use": False, "notes": f"thin; {note}"}) == "failed"

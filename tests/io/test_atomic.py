@@ -206,7 +206,9 @@ def test_a_folder_appears_whole(tmp_path):
     assert (path / "part").read_text() == "third"
     with atomic.replacing(path) as partial:
         partial.write_text("a file now")
-    assert path.read_text() == "a file now"
+    with atomic.replacing(path) as partial:
+        partial.write_text("another file")
+    assert path.read_text() == "another file"
     assert [one.name for one in path.parent.iterdir()] == ["volume.zarr"]
 
 
