@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from linumpy.cli.runtime import Job
+from linumpy.core import fate
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, EmptySelection, SliceFailed
 from linumpy.io import interval, tiles
@@ -17,6 +18,7 @@ from linumpy.pipeline.preproc import STEPS as PREPROC
 from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
 from linumpy.pipeline.state import State
 from linumpy.pipeline.version import code_version
+from linumpy.pipeline.worker import Outcome
 
 log = logging.getLogger(__name__)
 AGREEMENT = 0.01
@@ -56,7 +58,7 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         )
 
 
-def _run_stages(state: State, job: Job) -> tuple[dict[str, int], list[Any]]:
+def _run_stages(state: State, job: Job) -> tuple[dict[fate.Fate, int], list[Outcome]]:
     with (
         Display() as display,
         Pool(job.workers, display.watch) as pool,
@@ -101,6 +103,11 @@ def _look(p: Any) -> State:
         slicing_interval_mm=chosen,
         record=layout.slice_config,
     )
+    if (p.atlas is None) != (p.input_orientation is None):
+        raise BadValue(
+            "--atlas and --input_orientation belong together; one of them was given",
+            hint="give both, or neither",
+        )
     if not state.selected():
         have = ", ".join(SliceId(s) for s in acquisition.ids)
         raise EmptySelection(f"--slices {' '.join(p.slices)} names no slice; there are {have}")

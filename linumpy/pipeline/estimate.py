@@ -88,7 +88,7 @@ def _worked_voxels(raw: RawSlice, state: State) -> float:
     depth = min(info.nz * axial_um, state.params.crop_interface_out_depth) / resolution
     height = (1 + 0.8 * (rows - 1)) * info.height_um / resolution
     width = (1 + 0.8 * (columns - 1)) * info.width_um / resolution
-    return math.ceil(depth) * math.ceil(height) * math.ceil(width)
+    return float(math.ceil(depth) * math.ceil(height) * math.ceil(width))
 
 
 def _existing(path: Path) -> Path:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from linumpy.pipeline.task import Task
 
 
-
 @dataclass(frozen=True)
 class Step:
     """One stage.

@@ -40,6 +40,10 @@ class Run:
     """fill single missing slices where registration allows"""
     auto_exclude_enabled: bool = True
     """leave out clusters of slices that do not register"""
+    atlas: str | None = None
+    """atlas to align to: a file, or a name for brainglobe-atlasapi; needs --input_orientation"""
+    input_orientation: str | None = None
+    """where the axes z, y, x of the volume point: three letters such as PIR; needs --atlas"""
     verify: bool = False
     """read every input and product again instead of trusting unchanged time stamps"""
 

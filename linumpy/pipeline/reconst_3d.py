@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
+from linumpy.io import atomic, slice_config
 from linumpy.io import shifts as shifts_io
-from linumpy.io import slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -23,6 +23,18 @@ from linumpy.scripts import (
 from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
+_UNWIRED = dict.fromkeys(("diagnostics", "manifest_entry", "preview"))  # beside the output
+_INTERPOLATION_FILES = (
+    "slice_before",
+    "slice_after",
+    "output",
+    "slice_id",
+    "finalise",
+    "slice_config_in",
+    "slice_config_out",
+    "fragments",
+    *_UNWIRED,
+)
 SHIFTS = "shifts_xy_clean.csv"
 
 
@@ -118,10 +130,15 @@ def _plan_interpolation(step: Step, state: State) -> list[Task]:
             step,
             missing,
             makes=[folder / f"slice_z{missing}_*"],
+            **_UNWIRED,
             slice_before=out.common(before),
             slice_after=out.common(after),
             output=out.interpolated(missing),
             slice_id=str(missing),
+            finalise=False,
+            slice_config_in=None,
+            slice_config_out=None,
+            fragments=None,
         )
         for before, missing, after in state.gaps()
     ]
@@ -130,15 +147,27 @@ def _plan_interpolation(step: Step, state: State) -> list[Task]:
 def _plan_finalise(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage("interpolate_missing_slice")
-    fragments = [folder / f"slice_z{missing}_manifest.csv" for _, missing, _ in state.gaps()]
+    folder.mkdir(parents=True, exist_ok=True)
+    gaps = state.gaps() if state.params.interpolate_missing_slices else []
+    fragments = [folder / f"slice_z{missing}_manifest.csv" for _, missing, _ in gaps]
+    for stale in set(folder.glob("slice_z*")) - {
+        path for _, missing, _ in gaps for path in folder.glob(f"slice_z{missing}_*")
+    }:
+        atomic.remove(stale)  # of a slice that is no gap any more
     return [
         state.task(
             step,
             makes=[folder / RECORD],
             views={"fragments": fragments or "none"},
-            fragments=folder,
+            **_UNWIRED,
+            slice_before=None,
+            slice_after=None,
+            output=None,
+            slice_id=None,
+            finalise=True,
             slice_config_in=state.record,
             slice_config_out=folder / RECORD,
+            fragments=folder,
         )
     ]
 
@@ -225,13 +254,14 @@ def _plan_normalize_z(step: Step, state: State) -> list[Task]:
 
 
 def _plan_ras(step: Step, state: State) -> list[Task]:
-    out = state.layout
-    if not state.params.atlas or not state.params.input_orientation:
+    out, atlas = state.layout, state.params.atlas
+    if atlas is None or state.params.input_orientation is None:
         return []
     return [
         state.task(
             step,
-            makes=[out.volume_ras, out.stage(step.stage)],
+            makes=[out.out / "3d_volume_ras*"],
+            views={"atlas": [Path(atlas)] if Path(atlas).exists() else atlas},
             input_zarr=out.volume,
             output_zarr=out.volume_ras,
         )
@@ -282,13 +312,13 @@ STEPS = (
         _plan_interpolation,
         over="gap",
         when="interpolate_missing_slices",
-        wired=(),
+        wired=_INTERPOLATION_FILES,
     ),
     Step(
         "finalise_interpolation",
         linum_interpolate_missing_slice.COMMAND,
         _plan_finalise,
-        wired=(),
+        wired=_INTERPOLATION_FILES,
     ),
     Step(
         "register_pairwise",

@@ -1,6 +1,6 @@
 """Where a run stands: its parameters, the acquisition, and the record as it is now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -51,8 +51,8 @@ class State:
         unit: str = "",
         *,
         makes: Sequence[Path],
-        views: dict[str, object] | None = None,
-        **wired: object,
+        views: Mapping[str, object] | None = None,
+        **wired: Any,  # Any: a field of the command's Params
     ) -> Task:
         """Return a task of ``step``: the run's settings, and the fields that the plan wires."""
         missing = set(step.wired) ^ set(wired)

@@ -5,11 +5,12 @@ import importlib.metadata
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from linumpy.cli import runtime
 from linumpy.cli.runtime import Job
+from linumpy.core.fate import Fate
 from linumpy.io import atomic
 from linumpy.pipeline.estimate import Needs
 from linumpy.pipeline.state import State
@@ -89,7 +90,7 @@ def write_report(state: State) -> None:
     report.COMMAND.run(params, runtime.make_job(report.COMMAND, params))
 
 
-def say_end(state: State, counts: dict[str, int]) -> None:
+def say_end(state: State, counts: Mapping[Fate, int]) -> None:
     """Print where everything is and the fates of the slices with their sum."""
     fates = " + ".join(f"{n} {name}" for name, n in counts.items())
     out = state.layout

@@ -94,6 +94,7 @@ def _perform(order: Order) -> Outcome:
             )
         _say_damage(task, done, made)
     order.record.unlink(missing_ok=True)
+    machine.give_back_memory()
     _reset_peak()
     started = time.perf_counter()
     job = replace(
