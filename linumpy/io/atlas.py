@@ -17,9 +17,10 @@ from linumpy.core.orientation import Orientation
 from linumpy.core.spacing import Spacing
 from linumpy.errors import BadFile, BadValue, MissingExtra, MissingFile
 from linumpy.io.diagnostics import read_json
-from linumpy.io.omezarr import open_volume, read_block
+from linumpy.io.omezarr import n_levels, open_volume, read_block
 
-METADATA, REFERENCE = "metadata.json", "reference.tiff"
+METADATA, REFERENCE = "metadata.json", "reference.tiff"  # BrainGlobe up to 2
+MANIFEST, TEMPLATE = "manifest.json", "template.ome.zarr"  # BrainGlobe from 3
 _UM_PER_UNIT = {"mm": 1000.0, "micron": 1.0, "meter": 1e6}
 _N_AXES = 3
 
@@ -46,7 +47,8 @@ def read_template(
     ----------
     source : str
         A NIfTI file; a TIFF file or OME-Zarr folder with ``orientation``; a BrainGlobe atlas
-        folder (``metadata.json`` and ``reference.tiff``); or a BrainGlobe atlas name.
+        folder (``metadata.json`` and ``reference.tiff``, or from version 3 ``manifest.json``); or
+        a BrainGlobe atlas name.
     orientation : str, optional
         Three letters, the direction in which each axis runs; only for files that do not say it.
     spacing_um : sequence of float, optional
@@ -65,6 +67,8 @@ def read_template(
     path = Path(source)
     if (path / METADATA).is_file():
         return _read_brainglobe(path)
+    if (path / MANIFEST).is_file():
+        return _read_manifest(path)
     if source.endswith((".nii", ".nii.gz")):
         return _read_nifti(_existing(path), spacing_um)
     if source.endswith((".tif", ".tiff")):
@@ -76,7 +80,7 @@ def read_template(
             f"{source}: not a template",
             hint="give .nii, .nii.gz, .tif, .ome.zarr, a BrainGlobe atlas folder, or a name",
         )
-    return _read_brainglobe(_installed_atlas(source))
+    return _read_by_name(source)
 
 
 def orient(
@@ -144,7 +148,27 @@ def _read_brainglobe(folder: Path) -> Template:
     return orient(folder.name, voxels, Orientation.from_origin(code), spacing_um)
 
 
-def _installed_atlas(name: str) -> Path:
+def _read_manifest(folder: Path) -> Template:
+    """Read an atlas of BrainGlobe 3: atlases/NAME/VERSION with manifest.json, data beside it."""
+    manifest = read_json(folder / MANIFEST)
+    resolution, code = manifest.get("resolution"), manifest.get("orientation", "asr")
+    try:
+        place = manifest["annotation_set"]["template"]["location"]  # type: ignore[index,call-overload]
+    except (KeyError, TypeError) as error:
+        raise BadFile(f"{folder / MANIFEST}: names no template") from error
+    path = folder.resolve().parents[2] / str(place).lstrip("/") / TEMPLATE
+    if not isinstance(resolution, list) or not isinstance(code, str):
+        raise BadFile(f"{folder / MANIFEST}: resolution and orientation are needed")
+    wanted = [float(str(value)) for value in resolution]
+    for level in range(n_levels(_existing(path))):
+        volume = open_volume(path, level=level)
+        if np.allclose(volume.spacing.zyx_um, wanted):
+            turned = Orientation.from_origin(code)
+            return orient(folder.parent.name, read_block(volume), turned, wanted)
+    raise BadFile(f"{path}: no level of {wanted} µm, which {MANIFEST} names")
+
+
+def _read_by_name(name: str) -> Template:
     try:
         from brainglobe_atlasapi import BrainGlobeAtlas  # noqa: PLC0415  an extra
     except ImportError as error:
@@ -154,12 +178,14 @@ def _installed_atlas(name: str) -> Path:
         ) from error
     try:
         atlas: Any = BrainGlobeAtlas(name, check_latest=False)
+        # version 3 calls it template; version 2 knows only reference
+        voxels = atlas.template if hasattr(type(atlas), "template") else atlas.reference
     except (ValueError, OSError) as error:
         raise BadValue(
             f"{name!r} is neither a file nor an atlas that BrainGlobe can give ({error})",
             hint="brainglobe list shows the names; or give a template file",
         ) from error
-    return Path(atlas.root_dir)
+    return orient(name, voxels, Orientation.from_origin(atlas.orientation), atlas.resolution)
 
 
 def _tiff_voxels(path: Path) -> NDArray[np.float32]:

@@ -153,6 +153,25 @@ def test_a_brainglobe_folder_is_read_offline(tmp_path):
     assert found.spacing.zyx_mm == (0.1, 0.1, 0.1)
 
 
+def test_a_brainglobe_3_folder_is_read_offline(tmp_path):
+    "atlases/NAME/VERSION with its manifest; the template stands beside, as OME-Zarr."
+    body = phantom((5, 6, 7))
+    folder = tmp_path / "atlases" / "tiny_mouse_100um" / "1_2"
+    folder.mkdir(parents=True)
+    write_volume(
+        tmp_path / "templates" / "tiny" / "1_0" / "template.ome.zarr", seen_as(body, "PIL")
+    )
+    manifest = {
+        "resolution": [100.0, 100.0, 100.0],
+        "orientation": "asr",
+        "annotation_set": {"template": {"location": "/templates/tiny/1_0"}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    found = read_template(str(folder))
+    np.testing.assert_array_equal(found.array, body)
+    assert found.name == "tiny_mouse_100um"
+
+
 def test_templates_that_say_too_little_name_the_flag(tmp_path):
     "Orientation and voxel size of a TIFF come from flags; a wrong path is an error."
     body = phantom((5, 6, 7))
