@@ -36,11 +36,22 @@ def draw_preview(rows: Sequence[PreviewRow]) -> bytes:
             positive = plane[plane > 0]
             top = float(np.percentile(positive, 99.5)) if positive.size else 1.0
             aspect = row.steps[down] / row.steps[along]
-            ax.imshow(plane, cmap="gray", vmin=0, vmax=top, aspect=aspect, interpolation="nearest")
+            # superior, anterior, right: up or to the right, as people hold an atlas
+            is_up = row.high[down] in "SAR"
+            low, high = (row.low, row.high) if is_up else (row.high, row.low)
+            ax.imshow(
+                plane,
+                cmap="gray",
+                vmin=0,
+                vmax=top,
+                aspect=aspect,
+                interpolation="nearest",
+                origin="lower" if is_up else "upper",
+            )
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_xlabel(f"{row.low[along]}  →  {row.high[along]}")
-            ax.set_ylabel(f"{row.high[down]}  ←  {row.low[down]}")
+            ax.set_ylabel(f"{low[down]}  →  {high[down]}")
             ax.set_title(f"{row.title}, across {row.low[across]}–{row.high[across]}", fontsize=9)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
