@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,14 @@ class Outcome:
     seconds: float
 
 
-def run_preset(name: str, folder: Path, *, quiet: bool = False) -> Outcome:
+def run_preset(
+    name: str, folder: Path, *, more: Sequence[str] = (), quiet: bool = False
+) -> Outcome:
     """Make the raw data in ``folder`` when they are not there, reconstruct, compare."""
     chosen = preset(name)
-    if not (folder / "truth.json").exists():
-        run("linum_simulate_acquisition.py", str(folder), "--preset", name, quiet=quiet)
+    simulate(name, folder, quiet=quiet)
     out = folder / "out"
-    flags = (*chosen.reconstruct_flags, *FLAGS)
+    flags = (*chosen.reconstruct_flags, *FLAGS, *more)
     started = time.monotonic()
     code = run("linum_reconstruct.py", str(folder / "raw"), str(out), *flags, quiet=quiet)
     seconds = time.monotonic() - started
@@ -44,6 +46,14 @@ def run_preset(name: str, folder: Path, *, quiet: bool = False) -> Outcome:
     rows = compare(truth, out, reference)
     check_gaps(rows, out)
     return Outcome(chosen, rows, check_axial(chosen, rows, out), seconds)
+
+
+def simulate(name: str, folder: Path, *, quiet: bool = False) -> None:
+    """Make the raw data and the truth of a preset, unless they are there."""
+    if not (folder / "truth.json").exists():
+        code = run("linum_simulate_acquisition.py", str(folder), "--preset", name, quiet=quiet)
+        if code != 0:
+            sys.exit(code)
 
 
 def check_axial(chosen: Preset, rows: list[Row], out: Path) -> list[str]:

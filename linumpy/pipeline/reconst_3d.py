@@ -1,6 +1,7 @@
 """From mosaic grids to the volume: the order of decisions, read from top to bottom."""
 
 from pathlib import Path
+from typing import Any
 
 from linumpy.core.slice_id import SliceId
 from linumpy.io import atomic, slice_config
@@ -23,7 +24,7 @@ from linumpy.scripts import (
 from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
-_UNWIRED = dict.fromkeys(("diagnostics", "manifest_entry", "preview"))  # beside the output
+_UNWIRED: dict[str, Any] = dict.fromkeys(("diagnostics", "manifest_entry", "preview"))  # Any: None
 _INTERPOLATION_FILES = (
     "slice_before",
     "slice_after",

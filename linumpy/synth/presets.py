@@ -77,7 +77,7 @@ def _demo() -> Preset:
         what="a small brain with one fault of each kind",
         seed=2024,
         resolution_um=25,
-        rig=Rig(lateral_um=25, axial_um=6, tile_px=(64, 64), n_extra=12, ids=tuple(range(9))),
+        rig=Rig(lateral_um=25, axial_um=6, tile_px=(64, 64), n_extra=12, ids=tuple(range(10))),
         faults=Faults(
             calibration=(0,),
             missing_tiles={1: ((0, 2),)},
