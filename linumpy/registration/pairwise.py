@@ -31,8 +31,9 @@ DEPTH_SIDE_PX = 384
 """Planes are halved to this size before depths are compared: the anatomy is enough."""
 DEPTH_FINE_PX, DEPTH_BROAD_PX = 1.0, 6.0
 """Band in which depths are compared: the finest anatomy changes fastest from plane to plane."""
-AGREE_SIDE_PX, AGREE_FINE_PX = 256, 1.0
-"""Size and smoothing at which the agreement of a pair is measured: speckle must not count."""
+AGREE_SIDE_PX, AGREE_FINE_PX, AGREE_BROAD_PX = 256, 1.5, 12.0
+"""Size and band in which the agreement of a pair is measured: neither speckle nor the outline of
+the brain counts (of unrelated slices the outline alone correlates to 0.6, the band to 0.4)."""
 ERROR_AT_06_PX = 0.75
 """Confidence 1 / (1 + e / 0.75 px): 0.6 at half a pixel, 0.3 at 1.75 px (stacking's limits)."""
 LEAST_OVERLAP = 0.3
@@ -98,8 +99,8 @@ class DepthMatch:
 class PairFit:
     """What was found about a pair of slices.
 
-    ``correlation`` is that of the matched planes after the motion, all widths of structure down
-    to `AGREE_SIDE_PX` counted. The planes are the averages that were registered.
+    ``correlation`` is that of the matched planes after the motion, in a band of widths that
+    holds anatomy. The planes are the averages that were registered.
     """
 
     motion: Motion
@@ -200,7 +201,10 @@ def start_motions(
 
 def _by_mass(fixed: Plane, moving: Plane) -> Motion:
     def middle(plane: Plane) -> NDArray[np.float64]:
-        weight = np.where(np.isfinite(plane), np.maximum(plane, 0), 0).astype(np.float64)
+        has_data = np.isfinite(plane) & (plane != 0)
+        # What is dimmer than the mean is the medium around the tissue: it fills the canvas.
+        mean = float(plane[has_data].mean()) if has_data.any() else 0.0
+        weight = np.where(has_data, np.maximum(plane - mean, 0), 0).astype(np.float64)
         total = weight.sum() or 1.0
         rows, columns = weight.sum(axis=1), weight.sum(axis=0)
         return np.array([rows @ np.arange(rows.size), columns @ np.arange(columns.size)]) / total
@@ -294,14 +298,15 @@ def _match_depth(
 ) -> DepthMatch:
     """Slide the slab of moving along the depth of fixed and take the best correlation."""
     reach = settings.search_planes if depth.is_overlapping else 0
-    # Fewer plane pairs than were averaged, so that deeper matches fit into fixed, too.
-    room = fixed.n_planes - depth.fixed_z - reach
-    n = int(np.clip(room, 1, depth.n_planes)) if reach else depth.n_planes
+    n = depth.n_planes
     low = max(0, depth.fixed_z - reach)
-    high = min(fixed.n_planes - n, depth.fixed_z + reach)
-    here = [_detail(plane) for plane in fixed.blocks(low, high + n)]
+    high = min(fixed.n_planes - (n + 1) // 2, depth.fixed_z + reach)
+    stop = min(fixed.n_planes, high + n)
+    here = [_detail(plane) for plane in fixed.blocks(low, stop)]
     there = [_detail(plane, motion) for plane in moving.blocks(depth.moving_z, depth.moving_z + n)]
-    scores = np.array([_correlate(here[i : i + n], there) for i in range(high - low + 1)])
+    # Near the bottom of fixed fewer pairs fit: at least half of them must.
+    counts = [min(n, stop - z) for z in range(low, high + 1)]
+    scores = np.array([_correlate(here[i : i + m], there[:m]) for i, m in enumerate(counts)])
     best = int(np.argmax(scores))
     is_edge = high > low and best in {0, high - low} and (low + best) != depth.fixed_z
     offset = None
@@ -318,9 +323,9 @@ def _match_depth(
 
 
 def _agreement(fixed: Plane, moving: Plane, motion: Motion) -> float:
-    """Return the correlation of two planes after the motion, speckle smoothed away."""
+    """Return the correlation of two planes after the motion, in a band that holds anatomy."""
     pair = [
-        _shrink(plane, step, AGREE_SIDE_PX).smooth(AGREE_FINE_PX)
+        _shrink(plane, step, AGREE_SIDE_PX).band(AGREE_FINE_PX, AGREE_BROAD_PX)
         for plane, step in ((fixed, None), (moving, motion))
     ]
     return _correlate(pair[:1], pair[1:])

@@ -28,7 +28,7 @@ COARSEST_SIDE_PX = 96
 MIN_SIDE_PX = 24
 STEP_DEG = 1.5
 """Distance of the rotations tried on the coarsest level: 1 px at its rim."""
-MAX_STEPS = 25
+MAX_STEPS = 15
 STOP_PX = 0.003
 MIN_PIXELS = 64
 ROBUST = 6.0
