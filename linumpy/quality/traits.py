@@ -6,6 +6,7 @@ values are suspicious is decided in `quality.damage`, against the other slices.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import ndimage
 from linumpy.compute.arrays import to_numpy
 
 Plane = NDArray[np.float32]
+Place = tuple[int, int]
 
 SCALES_PX = (1, 2, 4, 8, 16, 32)
 """Sides of the blocks at which texture is measured: speckle, cells, layers."""
@@ -26,6 +28,7 @@ _DROP_RATIO = 0.4  # a line darker than this share of its surroundings was lost
 _BINS_PER_OCTAVE = 128  # of the upper 16 bits of a float32
 _TOP = 0.999  # share of voxels below the level taken for the top of the range
 _SEARCH_PX = 3  # tiles may stand this far from where the stage says
+_MAX_PAIRS = 60  # overlaps that are compared in a slice
 _OVERLAP_BLOCK_PX = 2  # overlaps are compared after averaging blocks of this side: less speckle
 
 
@@ -72,6 +75,8 @@ class TileMeasure:
     quietest: float
     mean: float
     energy: float
+    differences: tuple[tuple[float, float], ...]
+    lost: tuple[tuple[float, float], tuple[float, float]]
     histogram: NDArray[np.int64] = field(repr=False)
 
 
@@ -87,11 +92,14 @@ def measure_tile(volume: Any) -> TileMeasure:
     across = volume[:, :, 1:] - volume[:, :, :-1]
     by_plane = xp.mean(across * across, axis=(1, 2)) / 2  # variance of what is not smooth
     sample = np.ascontiguousarray(to_numpy(volume[::2, :, :]), dtype=np.float32)
+    average = to_numpy(xp.mean(volume, axis=0))
     return TileMeasure(
-        average=to_numpy(xp.mean(volume, axis=0)),
+        average=average,
         quietest=float(xp.min(by_plane)),
         mean=float(xp.mean(volume)),
         energy=float(xp.mean(volume * volume)),
+        differences=tuple(_second_differences(average, s) for s in _scales(average.shape)),
+        lost=(_lost_lines(average), _lost_lines(average.T)),
         histogram=_histogram(sample),
     )
 
@@ -100,8 +108,8 @@ class Meter:
     """Collects the tiles of one slice; holds their depth averages."""
 
     def __init__(self) -> None:
-        self._tiles: dict[tuple[int, int], TileMeasure] = {}
-        self._corners: dict[tuple[int, int], tuple[float, float]] = {}
+        self._tiles: dict[Place, TileMeasure] = {}
+        self._corners: dict[Place, tuple[float, float]] = {}
 
     def add(
         self, place: tuple[int, int], corner_px: tuple[float, float], tile: TileMeasure
@@ -115,7 +123,8 @@ class Meter:
         tiles = list(self._tiles.values())
         planes = [tile.average for tile in tiles]
         total = sum(float(np.mean(plane.astype(np.float64) ** 2)) for plane in planes) + _TINY
-        across = [_second_differences(planes, scale) for scale in _scales(planes[0].shape)]
+        across = np.sum([tile.differences for tile in tiles], axis=0)
+        lost = np.sum([tile.lost for tile in tiles], axis=0)
         return Traits(
             anisotropy=tuple(float(np.log((y + _TINY) / (x + _TINY))) for y, x in across),
             texture=tuple(float(np.log((y + x + _TINY) / total)) for y, x in across),
@@ -123,7 +132,7 @@ class Meter:
             overlap=_overlap_agreement(
                 {place: tile.average for place, tile in self._tiles.items()}, self._corners
             ),
-            dropout=max(_lost_lines(planes), _lost_lines([plane.T for plane in planes])),
+            dropout=max(float(gone / (whole + _TINY)) for gone, whole in lost),
             pile_up=_pile_up(np.sum([tile.histogram for tile in tiles], axis=0)),
             signal=_bright_end(planes),
         )
@@ -142,14 +151,15 @@ def _noise_share(tiles: list[TileMeasure]) -> float:
     return min(1.0, quiet / variance) if variance > 0 else 0.0
 
 
-def _second_differences(planes: list[Plane], scale: int) -> tuple[float, float]:
+def _second_differences(plane: Plane, scale: int) -> tuple[float, float]:
     """Return the mean energy of second differences across rows and across columns."""
-    down = right = 0.0
-    for plane in planes:
-        small = _blocks(plane, scale)
-        down += float(np.mean(np.diff(small, 2, axis=0) ** 2))
-        right += float(np.mean(np.diff(small, 2, axis=1) ** 2))
-    return down, right
+    small = _blocks(plane, scale)
+    down, right = (np.diff(small, 2, axis=axis) for axis in (0, 1))
+    return _mean_square(down), _mean_square(right)
+
+
+def _mean_square(values: NDArray[np.float64]) -> float:
+    return float(np.mean(values * values)) if values.size else 0.0
 
 
 def _blocks(plane: Plane, scale: int) -> NDArray[np.float64]:
@@ -162,15 +172,12 @@ def _blocks(plane: Plane, scale: int) -> NDArray[np.float64]:
     return means
 
 
-def _lost_lines(planes: list[Plane]) -> float:
-    """Return the share of the signal that lines far darker than their surroundings lost."""
-    lost = total = 0.0
-    for plane in planes:
-        line = plane.mean(axis=1, dtype=np.float64)
-        around = ndimage.percentile_filter(line, 75, size=_DROP_WINDOW, mode="nearest")
-        lost += float(around[line < _DROP_RATIO * around].sum())
-        total += float(np.abs(around).sum())
-    return lost / (total + _TINY)
+def _lost_lines(plane: Plane) -> tuple[float, float]:
+    """Return the signal that lines far darker than their surroundings lost, and all of it."""
+    line = plane.mean(axis=1, dtype=np.float64)
+    around = ndimage.percentile_filter(line, 75, size=_DROP_WINDOW, mode="nearest")
+    lost = float(around[line < _DROP_RATIO * around].sum())
+    return lost, float(np.abs(around).sum())
 
 
 def _histogram(volume: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -201,29 +208,40 @@ def _bright_end(planes: list[Plane]) -> float:
 
 
 def _overlap_agreement(
-    planes: Mapping[tuple[int, int], Plane], corners: Mapping[tuple[int, int], tuple[float, float]]
+    planes: Mapping[Place, Plane], corners: Mapping[Place, tuple[float, float]]
 ) -> float:
-    """Return the NCC of tissue seen by two tiles, pooled over the slice, each pair at its best."""
-    sums = np.zeros(3)
-    for (row, col), plane in planes.items():
+    """Return the NCC of tissue seen by two tiles, pooled over the slice, each pair at its best.
+
+    At most `_MAX_PAIRS` pairs count, those with the most contrast: overlaps in water say nothing.
+    """
+    pairs: list[tuple[float, Place, Place, tuple[int, int]]] = []
+    for row, col in planes:
         for other in ((row + 1, col), (row, col + 1)):
             if other in planes:
                 dy, dx = (b - a for a, b in zip(corners[row, col], corners[other], strict=True))
-                sums += _pair_moments(plane, planes[other], (round(dy), round(dx)))
+                offset = (round(dy), round(dx))
+                found = _moments(planes[row, col], planes[other], offset)
+                pairs.append((-float(found[1] + found[2]), (row, col), other, offset))
+    sums = np.zeros(3)
+    for _, first, second, offset in sorted(pairs)[:_MAX_PAIRS]:
+        sums += _pair_moments(planes[first], planes[second], offset)
     norm = float(np.sqrt(sums[1] * sums[2]))
     return float(sums[0]) / norm if norm > 0 else float("nan")
 
 
 def _pair_moments(first: Plane, second: Plane, offset: tuple[int, int]) -> NDArray[np.float64]:
-    """Return (covariance, variance, variance) of the common part at the best small offset."""
-    best = np.zeros(3)
-    best_ncc = -2.0
-    for dy in range(-_SEARCH_PX, _SEARCH_PX + 1):
-        for dx in range(-_SEARCH_PX, _SEARCH_PX + 1):
-            moments = _moments(first, second, (offset[0] + dy, offset[1] + dx))
+    """Return (covariance, variance, variance) of the common part at the best small offset.
+
+    Three steps of the search range each way, then single pixels around the best of them.
+    """
+    best, best_ncc, centre = np.zeros(3), -2.0, offset
+    for step in (_SEARCH_PX, 1):
+        y, x = centre
+        for candidate in product((y - step, y, y + step), (x - step, x, x + step)):
+            moments = _moments(first, second, candidate)
             norm = float(np.sqrt(moments[1] * moments[2]))
             if norm > 0 and moments[0] / norm > best_ncc:
-                best, best_ncc = moments, moments[0] / norm
+                best, best_ncc, centre = moments, moments[0] / norm, candidate
     return best
 
 
