@@ -91,14 +91,20 @@ def test_one_word_means_one_thing():
 def test_parse_undoes_argv(name, data):
     "The command line that is written parses to the parameters that it was written from."
     command = COMMANDS[name]
-    values = {}
+    values, positional = {}, []
     hints = get_type_hints(command.params)
     for field in dataclasses.fields(command.params):
         default = runtime.default_of(field)
         if field.name in runtime.roles(command.params) or hints[field.name] is Path:
             path = st.sampled_from([Path("in.csv"), Path("a b/c.ome.zarr")])
-            required = default is dataclasses.MISSING
-            values[field.name] = data.draw(path if required else path | st.none())
+            if default is dataclasses.MISSING:
+                values[field.name] = data.draw(path)
+            elif runtime.is_positional(command.params, field.name) and None in positional:
+                values[field.name] = None  # positions are filled from the left
+            else:
+                values[field.name] = data.draw(path | st.none())
+            if runtime.is_positional(command.params, field.name):
+                positional.append(values[field.name])
         elif isinstance(default, bool):
             values[field.name] = data.draw(st.booleans())
         elif default is dataclasses.MISSING:

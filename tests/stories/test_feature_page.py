@@ -26,6 +26,7 @@ from linumpy.scripts import (
     linum_estimate_global_transform,
     linum_estimate_xy_shift_from_metadata,
     linum_generate_slice_config,
+    linum_interpolate_missing_slice,
     linum_stack_slices_motor,
 )
 from tests.stack import slabs
@@ -107,6 +108,35 @@ def test_only_one_module_parses_records():
                 names.add((node.module or "").partition(".")[0])
         found = names & {"csv", "pandas"}
         assert not found or path.relative_to(ROOT).as_posix() in OTHER_TABLES, path
+
+
+WRITERS = {
+    "use": {linum_generate_slice_config, linum_assess_slice_quality},
+    "quality_score": {linum_assess_slice_quality},
+    "galvo_confidence": {linum_generate_slice_config},
+    "galvo_fix": {linum_generate_slice_config},
+    "rehomed": {linum_detect_rehoming},
+    "rehoming_reliable": {linum_detect_rehoming},
+    "auto_excluded": {linum_auto_exclude_slices},
+    "auto_exclude_reason": {linum_auto_exclude_slices},
+    "interpolated": {linum_interpolate_missing_slice},
+    "interpolation_failed": {linum_interpolate_missing_slice},
+    "interpolation_method_used": {linum_interpolate_missing_slice},
+    "interpolation_fallback_reason": {linum_interpolate_missing_slice},
+}
+STAGES = set().union(*WRITERS.values())
+
+
+@pytest.mark.parametrize("column", sorted(WRITERS))
+def test_a_column_is_stamped_by_the_commands_of_the_page(column):
+    "By these, and by no other stage."
+    assert {stage for stage in STAGES if column in stage.COMMAND.stamps} == WRITERS[column]
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES, key=lambda one: one.__name__))
+def test_no_command_stamps_a_raw_metric(stage):
+    "What a stage may stamp are columns of the schema; ssim_mean and the like are none."
+    assert set(stage.COMMAND.stamps) <= set(slice_config.CANONICAL_COLUMNS)
 
 
 def test_no_file_is_locked_in_slice_config():
@@ -580,3 +610,25 @@ def test_each_stage_reads_one_version_and_writes_the_next(made, tmp_path):
     assert first.read_bytes() == (made / "slice_config.csv").read_bytes()
     commands = {change.command for change in history.read(fourth)}
     assert {"linum_assess_slice_quality.py", "linum_detect_rehoming.py"} <= commands
+
+
+# Troubleshooting
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        "`galvo_fix=true`, and bands are still visible",
+        "Low confidence for all slices",
+        "mean intensity of at least 20",
+        "3 × `n_samples` candidates",
+        "nothing is detected a second time",
+        "the tissue is very even",
+        "`n_extra` is not the real size of the galvo return",
+        "from linumpy.preproc.xyzcorr import detect_galvo_for_slice",
+    ],
+)
+def test_troubleshooting_holds_the_advice_of_the_page(advice):
+    "By symptom, each cause of the page with what to do."
+    page = (ROOT.parent / "docs" / "troubleshooting.md").read_text("utf-8")
+    assert advice in " ".join(page.split())
