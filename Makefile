@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test story check fix bench docs clean
+.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz docs
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -30,6 +30,7 @@ check: setup  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m linumpy.pipeline.write --check
 
 fix: setup  ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -46,6 +47,15 @@ sweep: setup  ## twelve simulated acquisitions against their truth (about 20 min
 
 bench: setup  ## time, memory and bytes of each stage beside a physical floor
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/record.py
 
-crash: setup  ## kill runs at many moments and compare what a second run makes
+crash: setup  ## kill writers and runs at many moments, compare what stands afterwards
+	$(BIN)/python checks/crash_write.py
 	$(BIN)/python checks/crash.py
+
+fuzz: setup  ## 100 000 examples of each law of the record (hours)
+	LINUMPY_EXAMPLES=100000 $(BIN)/pytest -n 2 --hypothesis-show-statistics tests/io tests/stack/test_shifts.py tests/core
+
+docs: setup  ## write the generated pages
+	$(BIN)/python -m linumpy.pipeline.write
+	$(BIN)/python -m tests.io.record_page

@@ -337,7 +337,9 @@ def _write_done(command: Command[P], params: P, seconds: float) -> None:
         "version": version(),
         "seconds": round(seconds, 3),
     }
-    path = products[0].with_name(products[0].name + ".done.json")
+    product = products[0]
+    inside = product.is_dir() and product.suffix != ".zarr"
+    path = product / "done.json" if inside else product.with_name(product.name + ".done.json")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)

@@ -49,6 +49,7 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         summary.write_run(state, job, outcomes, seconds=time.monotonic() - started)
         summary.write_report(state)
         summary.say_end(state, counts)
+        record.warn_of_late_edits(state)
         failed = record.failed_slices(state.rows)
     if failed:
         raise SliceFailed(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from linumpy.cli import runtime
 from linumpy.cli.runtime import Job
+from linumpy.core.fate import failure_note
 from linumpy.errors import Defect, InputError, LinumpyError
 from linumpy.io import atomic, digest, history, slice_config
 from linumpy.pipeline.display import Display
@@ -17,7 +18,7 @@ from linumpy.pipeline.graph import Step
 from linumpy.pipeline.layout import Layout
 from linumpy.pipeline.pool import Pool
 from linumpy.pipeline.state import State
-from linumpy.pipeline.task import Task
+from linumpy.pipeline.task import Task, read_done
 from linumpy.pipeline.worker import Order, Outcome
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,25 @@ class Runner:
                 log.info("%s: off (--%s)", step.stage, step.when)
                 continue
             tasks = step.plan(step, self.state)
+            self._retire(step, tasks)
             if tasks:
                 self._run_stage(step, tasks)
             self.state.record = _new_record(step, tasks) or self.state.record
+
+    def _retire(self, step: Step, tasks: list[Task]) -> None:
+        """Remove what was made for gaps and pairs that are none any more.
+
+        A stage that reads a folder would take a transform to a slice that is now left out.
+        """
+        if step.over not in ("gap", "pair"):
+            return
+        planned = {task.unit for task in tasks}
+        for record in self.state.layout.done(step.stage, "any").parent.glob("*.json"):
+            if record.stem not in planned and (done := read_done(record)) is not None:
+                for path in done.outputs:
+                    atomic.remove(Path(path))
+                _remove_empty(self.state.layout.stage(step.stage))
+                record.unlink()
 
     def _run_stage(self, step: Step, tasks: list[Task]) -> None:
         started = time.monotonic()
@@ -111,7 +128,7 @@ class Runner:
             if not outcome.task.unit:
                 raise outcome.error or Defect(f"{step.stage} failed")
         updates = {
-            outcome.task.unit: {"use": False, "notes": f"failed: {step.stage}: {_reason(outcome)}"}
+            outcome.task.unit: {"use": False, "notes": failure_note(step.stage, _reason(outcome))}
             for outcome in failed
         }
         rows = slice_config.stamp_many(self.state.rows, updates, append_notes=True)
@@ -131,6 +148,12 @@ def _new_record(step: Step, tasks: list[Task]) -> Path | None:
         for path in runtime.paths(task.command, task.params, sources=False).values()
     ]
     return next((path for path in made if path.name == "slice_config.csv"), None)
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def _reason(outcome: Outcome) -> str:

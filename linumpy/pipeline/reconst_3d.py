@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from linumpy.core.slice_id import SliceId
-from linumpy.io import atomic, slice_config
 from linumpy.io import shifts as shifts_io
+from linumpy.io import slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -151,10 +151,6 @@ def _plan_finalise(step: Step, state: State) -> list[Task]:
     folder.mkdir(parents=True, exist_ok=True)
     gaps = state.gaps() if state.params.interpolate_missing_slices else []
     fragments = [folder / f"slice_z{missing}_manifest.csv" for _, missing, _ in gaps]
-    for stale in set(folder.glob("slice_z*")) - {
-        path for _, missing, _ in gaps for path in folder.glob(f"slice_z{missing}_*")
-    }:
-        atomic.remove(stale)  # of a slice that is no gap any more
     return [
         state.task(
             step,
@@ -215,6 +211,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage("stack")
     pairs = out.stage("register_pairwise")
+    filled = out.stage("interpolate_missing_slice")
     folders = [_pair_folder(state, moving) for _, moving in state.pairs()]
     placed = [out.common(s) for s in state.used()] + [
         out.interpolated(s) for s in state.interpolated()
@@ -233,7 +230,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
                 },
             },
             in_slices_dir=out.common_space,
-            interpolated_dir=out.stage("interpolate_missing_slice"),
+            interpolated_dir=filled if state.interpolated() else None,
             in_shifts=_shifts_path(state),
             out_stack=folder / "stack.ome.zarr",
             transforms_dir=pairs,
@@ -247,7 +244,7 @@ def _plan_normalize_z(step: Step, state: State) -> list[Task]:
     return [
         state.task(
             step,
-            makes=[out.volume],
+            makes=[out.volume, out.out / "3d_volume_z_normalization.json"],
             in_zarr=out.stage("stack") / "stack.ome.zarr",
             out_zarr=out.volume,
         )

@@ -72,6 +72,19 @@ def publish_final(state: State, job: Job) -> dict[fate.Fate, int]:
     return counts
 
 
+def warn_of_late_edits(state: State) -> None:
+    """Say that OUT/slice_config.csv was edited after this run had read it; nothing is lost."""
+    for change in history.hand_edits(state.layout.slice_config):
+        log.warning(
+            "%s was edited during the run (slice %s, %s: %s → %s): the edit counts in the next run",
+            state.layout.slice_config.name,
+            change.slice,
+            change.column,
+            change.old,
+            change.new,
+        )
+
+
 def failed_slices(rows: slice_config.RowsLike) -> dict[SliceId, str]:
     """Return the slices that failed, each with ``<stage>: <reason>``."""
     return {

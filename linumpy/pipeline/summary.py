@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.metadata
+import json
 import platform
 import shlex
 import sys
@@ -101,8 +102,23 @@ def say_end(state: State, counts: Mapping[Fate, int]) -> None:
         f"report  {out.report}",
         f"slices  {fates} = {sum(counts.values())}",
         *_advice(state),
+        *_implied_axial(state),
     ]
     _print(lines)
+
+
+def _implied_axial(state: State) -> list[str]:
+    """Say that the depths found by registration fit another axial sampling, when they do."""
+    path = state.layout.report.with_suffix(".json")
+    found = json.loads(path.read_text(encoding="utf-8")).get("implied_axial")
+    if not found or not found["is_off"]:
+        return []
+    given = state.params.axial_resolution
+    better = f"; pass --axial_resolution {given * found['factor']:.3g}" if given else ""
+    return [
+        f"axial sampling: matching depths of {found['n_pairs']} pairs imply "
+        f"{found['factor']:.2f} × the given value{better}"
+    ]
 
 
 def _advice(state: State) -> list[str]:
