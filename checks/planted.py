@@ -56,7 +56,7 @@ class Reference:
         return np.tensordot(share / share.sum(), self.volume, 1).astype(np.float32)
 
 
-def compare(truth: dict[str, Any], out: Path, reference: Reference) -> list[Row]:
+def compare(truth: dict[str, Any], raw: Path, out: Path, reference: Reference) -> list[Row]:
     """Return one row per slice of the record, planted against found."""
     record = {
         row["slice_id"]: row
@@ -71,7 +71,7 @@ def compare(truth: dict[str, Any], out: Path, reference: Reference) -> list[Row]
             row.wrong.append("no row in slice_config_final.csv")
             continue
         _flags(row, record, truth)
-    _places(rows, record, truth, out, reference)
+    _places(rows, record, _frame_zero_mm(truth, raw), truth, out, reference)
     return rows
 
 
@@ -106,9 +106,32 @@ def _rehomed(truth: dict[str, Any]) -> set[str]:
     return {moving for moving, before, after in pairs if np.abs(after - before).max() > 1e-6}
 
 
+def _frame_zero_mm(truth: dict[str, Any], raw: Path) -> NDArray[np.float64]:
+    """Return where in the anatomy (x, y) the volume's frame has its zero.
+
+    That is the lower edge of the first slice's mosaic, from the stage positions of its tiles; what
+    the stage adds to its report there is taken off.
+    """
+    first = min(truth["slices"], key=int)
+    rig = truth["rig"]
+    signs = np.array([rig.get("stage_sign_x", 1), rig.get("stage_sign_y", 1)])
+    edges = []
+    for path in raw.rglob("info.txt"):
+        if int(path.parent.name.rpartition("_z")[2]) != int(first):
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        info = dict(line.split(": ") for line in lines if ": " in line)
+        centre = np.array([float(info["stage_x_pos_mm"]), float(info["stage_y_pos_mm"])])
+        edges.append(signs * centre - np.array([float(info["width"]), float(info["height"])]) / 2e3)
+    zero: NDArray[np.float64] = np.min(edges, axis=0) - truth["slices"][first]["reported_error_mm"]
+    stage_zero = np.array(rig.get("stage_zero_mm", (0.0, 0.0, 0.0)))[:2]
+    return zero - signs * stage_zero
+
+
 def _places(
     rows: list[Row],
     record: dict[str, dict[str, str]],
+    zero_mm: NDArray[np.float64],
     truth: dict[str, Any],
     out: Path,
     reference: Reference,
@@ -117,11 +140,8 @@ def _places(
     dataset = group.attrs["ome"]["multiscales"][0]["datasets"][0]
     transforms = {t["type"]: t[t["type"]] for t in dataset["coordinateTransformations"]}
     scale = np.array(transforms["scale"]) * 1000
-    # in the frame whose zero is the first slice's lower mosaic edge as the stage reports it
     edge = np.array(transforms["translation"]) * 1000 - scale / 2
-    first = truth["slices"][min(truth["slices"], key=int)]
-    reported = np.array(first["origin_mm"]) + np.array(first["reported_error_mm"])
-    origin = edge[1:] + reported[::-1] * 1000
+    origin = edge[1:] + zero_mm[::-1] * 1000
     used = [r for r in rows if TRUE[record.get(r.slice_id, {}).get("use", "false")]]
     if not used:
         return

@@ -43,7 +43,7 @@ def run_preset(
     reference = Reference(
         np.load(folder / "truth_volume.npy").astype(np.float32), chosen.resolution_um
     )
-    rows = compare(truth, out, reference)
+    rows = compare(truth, folder / "raw", out, reference)
     check_gaps(rows, out)
     return Outcome(chosen, rows, check_axial(chosen, rows, out), seconds)
 

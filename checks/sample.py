@@ -34,7 +34,7 @@ def main() -> int:
     if done.returncode != 0:
         return 1
     reference = Reference(np.load(SAMPLE / "truth_volume.npy").astype(np.float32), 50.0)
-    rows = compare(load_truth(SAMPLE / "truth.json"), out, reference)
+    rows = compare(load_truth(SAMPLE / "truth.json"), SAMPLE / "raw", out, reference)
     check_gaps(rows, out)
     print(table(rows))
     wrong = [row.slice_id for row in rows if row.wrong]
