@@ -1,11 +1,13 @@
 """What a run tells: the plan before it, run.json and the report after it, the last lines."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import json
 import platform
 import shlex
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,13 +45,24 @@ def say_plan(state: State, needs: Needs) -> None:
         f"disk           {needs.disk / 1e9:.3f} GB needed, {needs.disk_free / 1e9:.1f} GB free",
         f"memory         {needs.memory / 1e9:.2f} GB needed, "
         f"{needs.memory_allowed / 1e9:.1f} GB allowed",
-        "parameters     "
-        + " ".join(
-            f"{name}={value}" for name, value in sorted(runtime.plain(state.params).items())
-        ),
+        *_parameters(state),
     ]
     lines += _advice(state)
     _print(lines)
+
+
+def _parameters(state: State) -> list[str]:
+    """Return the parameters of the run: what was given, then every default."""
+    defaults = {f.name: runtime.default_of(f) for f in dataclasses.fields(state.params)}
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for name, value in runtime.plain(state.params).items():
+        is_default = value == runtime.plain(defaults[name])
+        shown = " ".join(map(str, value)) if isinstance(value, list) else value
+        texts[is_default].append(f"{name}={shown if shown not in (None, '') else '-'}")
+    return [
+        *textwrap.wrap("given          " + "  ".join(sorted(texts[False])), 100),
+        *textwrap.wrap("defaults       " + "  ".join(sorted(texts[True])), 100),
+    ]
 
 
 def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: float) -> None:
