@@ -63,8 +63,9 @@ class Runner:
         if step.over not in ("gap", "pair"):
             return
         planned = {task.unit for task in tasks}
-        for record in self.state.layout.done(step.stage, "any").parent.glob("*.json"):
-            if record.stem not in planned and (done := read_done(record)) is not None:
+        out = self.state.layout
+        for record in out.done(step.stage, "any").parent.glob("*.json"):
+            if record.stem not in planned and (done := read_done(record, out.out)) is not None:
                 for path in done.outputs:
                     atomic.remove(Path(path))
                 _remove_empty(self.state.layout.stage(step.stage))
@@ -114,6 +115,7 @@ class Runner:
         files = (str(path) for path in digest.list_files(reads))
         return Order(
             task=task,
+            out=self.state.layout.out,
             record=self.state.layout.done(task.stage, task.unit),
             version=self.version,
             known={path: self.known[path] for path in files if path in self.known},

@@ -6,6 +6,7 @@ reads are those of the record, and what it made is still there as it was made.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,24 +99,31 @@ class Done:
         return sum(entry.size for entry in self.outputs.values())
 
 
-def read_done(path: Path) -> Done | None:
+def read_done(path: Path, out: Path) -> Done | None:
     """Return the record at ``path``; None where there is none or it cannot be read.
 
-    A record that cannot be read only means that its task is done again.
+    A record that cannot be read only means that its task is done again. Files below ``out`` stand
+    in it by their place there, so that a folder that was moved or copied is still a finished run.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         for name in ("inputs", "outputs"):
-            found[name] = {key: digest.Entry(*entry) for key, entry in found[name].items()}
+            entries = {key: digest.Entry(*entry) for key, entry in found[name].items()}
+            found[name] = {str(out / key): entry for key, entry in entries.items()}
         return Done(**found)
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 
 
-def write_done(path: Path, done: Done) -> None:
-    """Write the record, whole or not at all."""
+def write_done(path: Path, done: Done, out: Path) -> None:
+    """Write the record, whole or not at all; see `read_done` for ``out``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_json(path, {**vars(done)})
+    below = f"{out}{os.sep}"
+    placed = {
+        name: {key.removeprefix(below): entry for key, entry in getattr(done, name).items()}
+        for name in ("inputs", "outputs")
+    }
+    atomic.write_json(path, {**vars(done), **placed})
 
 
 def is_current(task: Task, done: Done, entries: digest.Entries, version: str) -> bool:

@@ -34,6 +34,7 @@ class Order:
     """A task with what the worker needs to know about the run."""
 
     task: Task
+    out: Path
     record: Path
     version: str
     known: dict[str, digest.Entry]
@@ -82,7 +83,7 @@ def perform(order: Order) -> Outcome:
 def _perform(order: Order) -> Outcome:
     task = order.task
     reads = [path for paths in task.reads().values() for path in paths]
-    done = read_done(order.record)
+    done = read_done(order.record, order.out)
     known = {**(done.outputs | done.inputs if done else {}), **order.known}
     entries = digest.read_entries(reads, known, verify=order.verify)
     if done is not None:
@@ -115,7 +116,7 @@ def _perform(order: Order) -> Outcome:
         inputs=entries,
         outputs=made,
     )
-    write_done(order.record, done)
+    write_done(order.record, done, order.out)
     return Outcome(task, "done", seconds, done.peak_bytes, entries | made, done.bytes_written)
 
 
@@ -124,7 +125,7 @@ def _refresh(
 ) -> None:
     """Record the new stat of files that were touched but hold what they held."""
     if done.inputs != entries or done.outputs != made:
-        write_done(order.record, replace(done, inputs=entries, outputs=made))
+        write_done(order.record, replace(done, inputs=entries, outputs=made), order.out)
 
 
 def _say_damage(task: Task, done: Done, made: dict[str, digest.Entry]) -> None:

@@ -34,6 +34,7 @@ def do(place: Path, task: Task, *, version: str = "1", verify: bool = False) -> 
     return perform(
         Order(
             task=task,
+            out=place,
             record=place / "done" / "03.json",
             version=version,
             known={},
@@ -57,7 +58,7 @@ def test_touching_a_file_redoes_nothing(place):
     for name in ("in.txt", "out.txt"):
         os.utime(place / name, (1, 1))
     assert do(place, task_in(place)).status == "current"
-    done = read_done(place / "done" / "03.json")
+    done = read_done(place / "done" / "03.json", place)
     assert done.inputs[str(place / "in.txt")].mtime_ns == 10**9
 
 
@@ -109,7 +110,7 @@ def test_a_change_behind_the_same_stat_is_found_by_verify(place):
     "--verify reads everything."
     do(place, task_in(place))
     record = place / "done" / "03.json"
-    record.write_text(record.read_text().replace(read_done(record).key, "0" * 64))
+    record.write_text(record.read_text().replace(read_done(record, place).key, "0" * 64))
     assert do(place, task_in(place), verify=True).status == "done"
 
 
@@ -135,3 +136,12 @@ def test_a_defect_is_an_outcome_with_its_name(place):
     outcome = do(place, task_in(place))
     assert outcome.status == "failed"
     assert "ValueError" in str(outcome.error)
+
+
+def test_a_run_that_was_moved_is_still_done(place, tmp_path_factory):
+    "What lies below OUT is known by its place there."
+    do(place, task_in(place))
+    moved = tmp_path_factory.mktemp("elsewhere") / "run"
+    place.rename(moved)
+    assert do(moved, task_in(moved)).status == "current"
+    assert str(place) not in (moved / "done" / "03.json").read_text().split('"command"')[0]
