@@ -13,6 +13,7 @@
     │   ├── UnknownSlice           also KeyError: an id that is not in the record
     │   ├── NoSpace                also OSError: the disk cannot hold what would be written
     │   └── MissingExtra           also ImportError: an optional dependency is not installed
+    ├── OutOfMemory                also MemoryError: the machine gave up; exit code 1
     ├── SliceFailed                a slice failed in a run that went on; exit code 1
     └── Defect                     a fault of ours; exit code 1, traceback kept
 
@@ -83,6 +84,10 @@ class NoSpace(InputError, OSError):
 
 class MissingExtra(InputError, ImportError):
     """An optional dependency is not installed."""
+
+
+class OutOfMemory(LinumpyError, MemoryError):
+    """The machine could not hold what the work needs; the same command goes on from there."""
 
 
 class SliceFailed(LinumpyError):

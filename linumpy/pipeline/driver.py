@@ -7,9 +7,8 @@ from typing import Any
 
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
-from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, EmptySelection, SliceFailed
-from linumpy.io import interval, tiles
+from linumpy.io import interval, sampling, tiles
 from linumpy.pipeline import estimate, local, record, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
@@ -41,8 +40,8 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         return
     layout = state.layout
     _check_axial(state)
+    estimate.check_disk(state, job)
     with local.exclusive(layout), local.log_file(layout.log):
-        estimate.check_disk(state, job)
         record.check_selection(state)
         started = time.monotonic()
         counts, outcomes = _run_stages(state, job)
@@ -50,12 +49,12 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         summary.write_report(state)
         summary.say_end(state, counts)
         record.warn_of_late_edits(state)
-        failed = record.failed_slices(state.rows)
+        failed = state.failed()
     if failed:
         raise SliceFailed(
             "; ".join(f"slice {s} failed in {why}" for s, why in failed.items()),
-            hint=f"the others are in the volume; mend the cause and run the same command again "
-            f"(details in {layout.log})",
+            hint=f"the others are in the volume; mend the cause and run the same command again, "
+            f"or give the slice up with --exclude (details in {layout.log})",
         )
 
 
@@ -109,14 +108,15 @@ def _look(p: Any) -> State:
             "--atlas and --input_orientation belong together; one of them was given",
             hint="give both, or neither",
         )
+    record.check_input(state)
     if not state.selected():
-        have = ", ".join(SliceId(s) for s in acquisition.ids)
+        have = ", ".join(acquisition.ids)
         raise EmptySelection(f"--slices {' '.join(p.slices)} names no slice; there are {have}")
     return state
 
 
 def _check_out(out: Path, raw: Path) -> None:
-    if out == raw.absolute() or raw.absolute() in out.parents:
+    if raw.resolve() in (out.resolve(), *out.resolve().parents):
         raise BadValue(f"OUT {out} lies in RAW", hint="choose a folder outside the raw data")
     if out.exists() and not out.is_dir():
         raise BadValue(f"OUT {out} is a file", hint="choose a folder")
@@ -136,11 +136,5 @@ def _check_agree(measured_mm: float, given_mm: float) -> None:
 
 
 def _check_axial(state: State) -> None:
-    info = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info
-    given = state.params.axial_resolution
-    if given is None and info.axial_um is None:
-        raise BadValue(
-            f"{state.params.raw}: info.txt does not hold the axial sampling",
-            hint="pass --axial_resolution in µm in tissue: the value in air divided by the "
-            "refractive index (about 1.38 in brain)",
-        )
+    slices = state.acquisition.slices.values()
+    sampling.axial_um(state.params.axial_resolution, (t for s in slices for t in s.tiles))

@@ -1,5 +1,6 @@
 """Run the stages on one machine: in order, in worker processes, only what is not yet done."""
 
+import errno
 import fcntl
 import logging
 import time
@@ -11,17 +12,19 @@ from pathlib import Path
 from linumpy.cli import runtime
 from linumpy.cli.runtime import Job
 from linumpy.core.fate import failure_note
-from linumpy.errors import Defect, InputError, LinumpyError
+from linumpy.core.slice_id import SliceId
+from linumpy.errors import Defect, InputError, LinumpyError, OutOfMemory
 from linumpy.io import atomic, digest, history, slice_config
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.layout import Layout
 from linumpy.pipeline.pool import Pool
 from linumpy.pipeline.state import State
-from linumpy.pipeline.task import Task, read_done
+from linumpy.pipeline.task import BEGUN, Task, retire
 from linumpy.pipeline.worker import Order, Outcome
 
 log = logging.getLogger(__name__)
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -46,30 +49,28 @@ class Runner:
             If a stage that works on the whole acquisition fails.
         """
         for step in steps:
-            if step.when and not getattr(self.state.params, step.when):
+            is_on = not step.when or getattr(self.state.params, step.when)
+            tasks = step.plan(step, self.state) if is_on else []
+            self._retire(step, tasks)
+            if not is_on:
                 log.info("%s: off (--%s)", step.stage, step.when)
                 continue
-            tasks = step.plan(step, self.state)
-            self._retire(step, tasks)
             if tasks:
                 self._run_stage(step, tasks)
             self.state.record = _new_record(step, tasks) or self.state.record
 
     def _retire(self, step: Step, tasks: list[Task]) -> None:
-        """Remove what was made for gaps and pairs that are none any more.
+        """Remove what was made for slices, gaps and pairs that are none any more.
 
         A stage that reads a folder would take a transform to a slice that is now left out.
         """
-        if step.over not in ("gap", "pair"):
+        if step.over == "all":
             return
         planned = {task.unit for task in tasks}
         out = self.state.layout
-        for record in out.done(step.stage, "any").parent.glob("*.json"):
-            if record.stem not in planned and (done := read_done(record, out.out)) is not None:
-                for path in done.outputs:
-                    atomic.remove(Path(path))
-                _remove_empty(self.state.layout.stage(step.stage))
-                record.unlink()
+        for begun in list(out.done(step.stage, "any").parent.glob(f"*{BEGUN}")):
+            if begun.stem not in planned:
+                retire(begun, out.out)
 
     def _run_stage(self, step: Step, tasks: list[Task]) -> None:
         started = time.monotonic()
@@ -106,6 +107,21 @@ class Runner:
             yield self._learn(outcome)
 
     def _learn(self, outcome: Outcome) -> Outcome:
+        """Remember what was read and made; a fault of the machine is no slice's and ends the run.
+
+        Raises
+        ------
+        OSError, OutOfMemory
+            Disk full, read-only, no memory: the next slices would meet it too.
+        """
+        error = outcome.error
+        if isinstance(error, MemoryError):
+            raise OutOfMemory(
+                f"{outcome.task.label}: not enough memory ({error})",
+                hint="run the same command again with fewer --workers; what is done stays done",
+            ) from error
+        if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+            raise error
         self.known.update(outcome.entries or {})
         return outcome
 
@@ -125,15 +141,24 @@ class Runner:
         )
 
     def _record_failures(self, step: Step, failed: list[Outcome]) -> None:
-        """Record ``failed: <stage>: <reason>``; a stage on the whole acquisition ends the run."""
+        """Record ``failed: <stage>: <reason>``; a stage on the whole acquisition ends the run.
+
+        A slice that is left out anyway does not fail the run.
+        """
+        rows = self.state.rows
+        updates: dict[SliceId, dict[str, object]] = {}
         for outcome in failed:
             if not outcome.task.unit:
                 raise outcome.error or Defect(f"{step.stage} failed")
-        updates = {
-            outcome.task.unit: {"use": False, "notes": failure_note(step.stage, _reason(outcome))}
-            for outcome in failed
-        }
-        rows = slice_config.stamp_many(self.state.rows, updates, append_notes=True)
+            slice_id = SliceId(outcome.task.unit)
+            if step.over == "slice" and not rows[slice_id]["use"]:
+                log.warning("z%s has use=false, so the run goes on without it", slice_id)
+                continue
+            note = failure_note(step.stage, _reason(outcome))
+            updates[slice_id] = {"use": False, "notes": note}
+        if not updates:
+            return
+        rows = slice_config.stamp_many(rows, updates, append_notes=True)
         path = self.state.layout.stage(step.stage) / "slice_config_failed.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         history.write_record(path, rows, before=self.state.record, author=self.job)
@@ -150,12 +175,6 @@ def _new_record(step: Step, tasks: list[Task]) -> Path | None:
         for path in runtime.paths(task.command, task.params, sources=False).values()
     ]
     return next((path for path in made if path.name == "slice_config.csv"), None)
-
-
-def _remove_empty(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
 
 
 def _reason(outcome: Outcome) -> str:

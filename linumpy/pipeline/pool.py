@@ -6,14 +6,26 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self
 
+from linumpy.errors import OutOfMemory
 from linumpy.pipeline import worker
 from linumpy.pipeline.worker import Order, Outcome
 
 Watch = Callable[[str, float], None]
 """Called with a task's label and the fraction of it that is done."""
+
+
+def _result(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise OutOfMemory(
+            "a worker process was ended from outside, as a rule for want of memory",
+            hint="run the same command again with fewer --workers; what is done stays done",
+        ) from error
 
 
 class Pool:
@@ -55,7 +67,7 @@ class Pool:
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield future.result()
+                yield _result(future)
 
     def _listen(self) -> None:
         while (message := self._messages.get()) is not None:

@@ -60,10 +60,11 @@ def _plan_mosaics(step: Step, state: State) -> list[Task]:
     out, rows = state.layout, state.rows
     seen = json.loads(out.acquisition.read_text(encoding="utf-8"))
     shared = {name: seen[name] for name in ("stage_sign", "slicing_interval_mm")}
+    failed = state.failed()
     tasks = []
     for slice_id in state.selected():
         row = rows[slice_id]
-        if str(row["notes"]).startswith("failed: "):
+        if slice_id in failed:
             continue
         evidence = out.stage("galvo") / f"slice_z{slice_id}_galvo.json"
         decision = [row["galvo_fix"], row["galvo_confidence"]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
-from linumpy.core.slice_id import SliceId
-from linumpy.errors import BadValue
+from linumpy.core.slice_id import SliceId, parse_ids
+from linumpy.errors import BadValue, InputError, UnknownSlice
 from linumpy.io import atomic, history, slice_config
 from linumpy.io.slice_config import Rows
 from linumpy.pipeline.state import NOT_IN_CONFIG, NOT_SELECTED, State
@@ -31,11 +31,33 @@ def publish_start(state: State, job: Job) -> None:
     history.write_record(
         edited, with_edits, before=generated, author=history.Person(version=job.version)
     )
-    history.write_record(
-        out.slice_config, _with_selection(with_edits, state), before=edited, author=job
-    )
+    rows = _with_selection(_without_tiles(with_edits, state), state)
+    history.write_record(out.slice_config, rows, before=edited, author=job)
     slice_config.write(written, _with_selection(fresh, state))
     state.record = out.slice_config
+
+
+def check_input(state: State) -> None:
+    """Read the record that the run starts from, and every flag that names slices.
+
+    Raises
+    ------
+    MissingFile, BadFile, BadValue
+        If the record cannot be read; names file, line and column.
+    UnknownSlice
+        If a flag names a slice that was not acquired.
+    """
+    given, there = state.params.slice_config, state.layout.slice_config
+    if given is not None or there.exists():
+        slice_config.read(given or there)
+    known = {*state.acquisition.ids, *state.acquisition.never_acquired}
+    for name in ("slices", "keep", "leave_gap", "exclude"):
+        unknown = sorted(set(parse_ids(getattr(state.params, name))) - known)
+        if unknown:
+            raise UnknownSlice(
+                f"--{name} {', '.join(unknown)}: no such slice in {state.params.raw}",
+                hint=f"it holds {', '.join(state.acquisition.ids)}",
+            )
 
 
 def check_selection(state: State) -> None:
@@ -47,7 +69,7 @@ def check_selection(state: State) -> None:
         Names both selections.
     """
     path = state.layout.private / "selection.json"
-    wanted = [str(s) for s in state.selected()] if state.params.slices else None
+    wanted = [str(s) for s in parse_ids(state.params.slices)] if state.params.slices else None
     if path.exists():
         held = json.loads(path.read_text(encoding="utf-8"))
         if held != wanted:
@@ -67,14 +89,21 @@ def publish_final(state: State, job: Job) -> dict[fate.Fate, int]:
         If a slice that was seen has no row, or the fates do not add up.
     """
     rows = state.rows
-    counts = fate.check_sum(rows, state.acquisition.ids, state.acquisition.never_acquired)
+    # a row that the user wrote for a slice without tiles counts as not acquired
+    absent = {s for s in rows if not _has_data(rows, s)} | {*state.acquisition.never_acquired}
+    counts = fate.check_sum(rows, state.acquisition.ids, absent)
     history.write_record(state.layout.final_config, rows, before=state.record, author=job)
     return counts
 
 
 def warn_of_late_edits(state: State) -> None:
     """Say that OUT/slice_config.csv was edited after this run had read it; nothing is lost."""
-    for change in history.hand_edits(state.layout.slice_config):
+    try:
+        changes = history.hand_edits(state.layout.slice_config)
+    except InputError as error:
+        log.warning("edited during the run, and not readable: %s", error)
+        return
+    for change in changes:
         log.warning(
             "%s was edited during the run (slice %s, %s: %s → %s): the edit counts in the next run",
             state.layout.slice_config.name,
@@ -83,16 +112,6 @@ def warn_of_late_edits(state: State) -> None:
             change.old,
             change.new,
         )
-
-
-def failed_slices(rows: slice_config.RowsLike) -> dict[SliceId, str]:
-    """Return the slices that failed, each with ``<stage>: <reason>``."""
-    return {
-        SliceId(slice_id): note.removeprefix(fate.FAILED)
-        for slice_id, row in rows.items()
-        for note in str(row["notes"]).split("; ")
-        if note.startswith(fate.FAILED)
-    }
 
 
 def _with_edits(fresh: Rows, state: State, written: Path) -> Rows:
@@ -113,6 +132,15 @@ def _left_out(rows: Rows, edited: Rows, known: Mapping[SliceId, object]) -> Rows
     for slice_id in gone:
         log.warning("z%s has data but no row in the config: left out", slice_id)
     return slice_config.stamp_many(rows, _notes(gone, NOT_IN_CONFIG), append_notes=True)
+
+
+def _without_tiles(rows: Rows, state: State) -> Rows:
+    """Leave out every row whose slice has no raw tile: it was never acquired."""
+    absent = [s for s in rows if s not in state.acquisition.slices]
+    for slice_id in absent:
+        if rows[slice_id]["use"]:
+            log.warning("z%s stands in the config and has no raw tiles: left out", slice_id)
+    return slice_config.stamp_many(rows, _notes(absent, fate.NOT_ACQUIRED), append_notes=True)
 
 
 def _has_data(rows: Rows, slice_id: SliceId) -> bool:

@@ -1,12 +1,13 @@
 """Where a run stands: its parameters, the acquisition, and the record as it is now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from linumpy.cli import runtime
+from linumpy.core import fate
 from linumpy.core.acquisition import Acquisition
 from linumpy.core.slice_id import SliceId, parse_ids
 from linumpy.io import slice_config
@@ -16,8 +17,6 @@ from linumpy.pipeline.task import Task
 
 NOT_IN_CONFIG = "not_in_config"
 NOT_SELECTED = "not_selected"
-NOT_ACQUIRED = "not_acquired"
-FAILED = "failed: "
 
 
 @dataclass
@@ -29,7 +28,6 @@ class State:
     acquisition: Acquisition
     slicing_interval_mm: float
     record: Path
-    failures: list[str] = field(default_factory=list)
 
     @property
     def rows(self) -> dict[SliceId, dict[str, Any]]:
@@ -66,6 +64,15 @@ class State:
             makes=tuple(makes),
             views=views or {},
         )
+
+    def failed(self) -> dict[SliceId, str]:
+        """Return the slices that failed, each with ``<stage>: <reason>``."""
+        return {
+            slice_id: note.removeprefix(fate.FAILED)
+            for slice_id, row in self.rows.items()
+            for note in str(row["notes"]).split("; ")
+            if note.startswith(fate.FAILED)
+        }
 
     def interpolated(self) -> list[SliceId]:
         """Return the slices whose slot an interpolated volume fills."""

@@ -7,7 +7,7 @@ reads are those of the record, and what it made is still there as it was made.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from linumpy.cli import runtime
 from linumpy.cli.command import AnyCommand
 from linumpy.io import atomic, digest
+
+BEGUN = ".begun"
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,7 @@ class Task:
 
     def made(self) -> list[Path]:
         """Return what the task has made, patterns expanded."""
-        found: list[Path] = []
-        for path in self.makes:
-            found += sorted(path.parent.glob(path.name)) if "*" in path.name else [path]
-        return [path for path in found if path.exists()]
+        return _expand(self.makes)
 
 
 @dataclass(frozen=True)
@@ -126,6 +125,21 @@ def write_done(path: Path, done: Done, out: Path) -> None:
     atomic.write_json(path, {**vars(done), **placed})
 
 
+def write_begun(path: Path, task: Task, out: Path) -> None:
+    """Leave beside a task's record what it is about to make, for whom it must be removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    makes = [os.path.relpath(made, out) for made in task.makes]
+    atomic.write_json(path.with_suffix(BEGUN), makes)
+
+
+def retire(begun: Path, out: Path) -> None:
+    """Remove what a task has made, finished or not, and its record."""
+    for path in _expand(out / made for made in json.loads(begun.read_text(encoding="utf-8"))):
+        atomic.remove(path)
+    begun.with_suffix(".json").unlink(missing_ok=True)
+    begun.unlink()
+
+
 def is_current(task: Task, done: Done, entries: digest.Entries, version: str) -> bool:
     """Say whether the record is of this very task and what it made is still there, unchanged."""
     outputs = {str(path) for path in digest.list_files(task.made())}
@@ -134,6 +148,13 @@ def is_current(task: Task, done: Done, entries: digest.Entries, version: str) ->
         for path, entry in done.outputs.items()
     )
     return outputs == set(done.outputs) and unchanged and task.key(entries, version) == done.key
+
+
+def _expand(makes: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in makes:
+        found += sorted(path.parent.glob(path.name)) if "*" in path.name else [path]
+    return [path for path in found if path.exists()]
 
 
 def _paths(view: object) -> list[Path]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from linumpy.cli import machine, runtime
 from linumpy.errors import Defect, LinumpyError
-from linumpy.io import digest
-from linumpy.pipeline.task import Done, Task, is_current, read_done, write_done
+from linumpy.io import atomic, digest
+from linumpy.pipeline.task import Done, Task, is_current, read_done, write_begun, write_done
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -73,11 +73,15 @@ def perform(order: Order) -> Outcome:
     try:
         return _perform(order)
     except (LinumpyError, OSError, MemoryError) as error:
-        return Outcome(order.task, "failed", error=error)
+        failure: BaseException = error
     except Exception as error:  # one slice's defect must not end the others' work
         log.exception("%s: a fault of linumpy", order.task.label)
-        defect = Defect(f"{type(error).__name__}: {error}", hint="please report; see linumpy.log")
-        return Outcome(order.task, "failed", error=defect)
+        failure = Defect(f"{type(error).__name__}: {error}", hint="please report; see linumpy.log")
+    if order.task.unit and not order.record.exists():
+        # what an earlier run made of this slice belongs to other data
+        for path in order.task.made():
+            atomic.remove(path)
+    return Outcome(order.task, "failed", error=failure)
 
 
 def _perform(order: Order) -> Outcome:
@@ -95,6 +99,7 @@ def _perform(order: Order) -> Outcome:
             )
         _say_damage(task, done, made)
     order.record.unlink(missing_ok=True)
+    write_begun(order.record, task, order.out)
     machine.give_back_memory()
     _reset_peak()
     started = time.perf_counter()

@@ -53,6 +53,8 @@ class Params:
     """leave out a slice among the first three that is thicker than the others"""
     calibration_thickness_ratio: Annotated[float, Ge(1)] = 1.5
     """thicker means deeper than this × the median depth"""
+    keep: Ids = ()
+    """slices that no automatic test may leave out (note kept_by_user)"""
     detect_galvo: bool = False
     """look for a misplaced galvo return in the raw tiles; stamps galvo_confidence, galvo_fix"""
     tiles_dir: SourceFlag = None
@@ -129,10 +131,15 @@ def _rows(p: Params, found: "Inventory") -> "Rows":
             f"--exclude {', '.join(unknown)}: no such slice in {p.input}",
             hint=f"it holds {', '.join(ids)}",
         )
+    kept = set(parse_ids(p.keep))
+    calibrates = _calibration(p, found)
     rows = {key: slice_config.new_row(key, use=True) for key in ids}
+    would = f"kept_by_user (would be {calibration.NOTE})"
+    spared = {key: {"notes": would} for key in calibrates if key in kept}
+    rows = slice_config.stamp_many(rows, spared)
     for keys, note in (
         (found.never_acquired, NOT_ACQUIRED),
-        (_calibration(p, found), calibration.NOTE),
+        ([key for key in calibrates if key not in kept], calibration.NOTE),
         (excluded, EXCLUDED_BY_USER),
     ):
         updates = {key: {"use": False, "notes": note} for key in keys}
@@ -175,7 +182,8 @@ def _stamp_galvo(rows: "Rows", acquisition: "Acquisition", p: Params, job: Job) 
         for done, (key, (stamps, evidence)) in enumerate(
             zip(rows, pool.map(examine, rows), strict=True), start=1
         ):
-            updates[key] = stamps
+            # a slice that is left out anyway cannot fail
+            updates[key] = stamps if rows[key]["use"] or "use" not in stamps else {}
             if evidence:
                 galvo_json.write(partial_folder / galvo_json.file_name(key), key, evidence)
             log.info("slice %s: galvo %s", key, stamps)
