@@ -1,11 +1,13 @@
 """From mosaic grids to the volume: the order of decisions, read from top to bottom."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from linumpy.core.slice_id import SliceId
 from linumpy.io import shifts as shifts_io
 from linumpy.io import slice_config
+from linumpy.io.transforms import METRICS
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -24,6 +26,7 @@ from linumpy.scripts import (
 from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
+VOLUMES = ("fixed_volume", "moving_volume")
 _UNWIRED: dict[str, Any] = dict.fromkeys(("diagnostics", "manifest_entry", "preview"))  # Any: None
 _INTERPOLATION_FILES = (
     "slice_before",
@@ -73,7 +76,7 @@ def _plan_rehoming(step: Step, state: State) -> list[Task]:
             slice_config_out=folder / RECORD,
             mosaics=out.mosaics,
             tile_fov_mm=(info.width_um / 1000, info.height_um / 1000),
-            diagnostics=folder,
+            diagnostics=None,
         )
     ]
 
@@ -190,16 +193,28 @@ def _plan_pairwise(step: Step, state: State) -> list[Task]:
     ]
 
 
+def _registrations(state: State) -> dict[str, list[object]]:
+    """Return what the registrations found; when and where it was written does not count."""
+    found: dict[str, list[object]] = {}
+    for _, moving in state.pairs():
+        folder = _pair_folder(state, moving)
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]
+        found[moving] = [
+            {name: entry["value"] for name, entry in metrics.items() if name not in VOLUMES},
+            *(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.t[fx][mt]"))),
+        ]
+    return found
+
+
 def _plan_auto_exclude(step: Step, state: State) -> list[Task]:
     folder = state.layout.stage(step.stage)
     pairs = state.layout.stage("register_pairwise")
     pairs.mkdir(parents=True, exist_ok=True)
-    folders = [_pair_folder(state, moving) for _, moving in state.pairs()]
     return [
         state.task(
             step,
             makes=[folder],
-            views={"transforms_dir": folders or "none"},
+            views={"transforms_dir": _registrations(state)},
             transforms_dir=pairs,
             slice_config_in=state.record,
             slice_config_out=folder / RECORD,
@@ -212,7 +227,6 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
     folder = out.stage("stack")
     pairs = out.stage("register_pairwise")
     filled = out.stage("interpolate_missing_slice")
-    folders = [_pair_folder(state, moving) for _, moving in state.pairs()]
     placed = [out.common(s) for s in state.used()] + [
         out.interpolated(s) for s in state.interpolated()
     ]
@@ -223,7 +237,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
             views={
                 "in_slices_dir": placed,
                 "interpolated_dir": [out.interpolated(s) for s in state.interpolated()] or "none",
-                "transforms_dir": folders or "none",
+                "transforms_dir": _registrations(state),
                 "slice_config": {
                     s: [row["use"], row["auto_excluded"], row["interpolated"]]
                     for s, row in slice_config.force_skip_slices(state.rows).items()
