@@ -17,50 +17,22 @@ from numpy.typing import NDArray
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue
+from linumpy.preproc.stage_evidence import (
+    MIN_FOR_SPREAD,
+    Evidence,
+    ImageShift,
+    Limits,
+    Pair,
+    Vectors,
+    Verdict,
+    weigh,
+)
 
 Kind = Literal["spike", "tile_offset", "rehoming"]
-Verdict = Literal["agree", "disagree", "inconclusive"]
-Pair = tuple[SliceId, SliceId]
-Vectors = NDArray[np.float64]  # (n, 2), mm, columns x, y
 
-MIN_BROAD, MIN_DETAIL = 0.5, 0.1
-"""Agreement below which a registration says nothing; unlike pictures reach about half of it."""
-MIN_LEAD = 0.05
-"""How much better than the stage's place the image's must fit before it overrules the stage."""
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
 _DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
-_MAD_TO_SIGMA = 1.4826
-_MIN_FOR_MEDIAN = 3  # fewer errors do not tell what they have in common
-_MIN_FOR_SPREAD = 4  # fewer values do not tell how far they scatter
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
-
-
-@dataclass(frozen=True, slots=True)
-class ImageShift:
-    """What a coarse registration of two slices found.
-
-    ``x_mm, y_mm`` mean what they mean in a `Shift`. ``broad`` and ``detail`` say how well the
-    pictures agree there (see `mosaic.coarse.Agreement`), ``score_at_stage`` how well at the
-    stage's shift (their mean; None where the pictures would hardly overlap). ``sigma_mm`` is the
-    accuracy of the registration.
-    """
-
-    x_mm: float
-    y_mm: float
-    broad: float
-    detail: float
-    score_at_stage: float | None
-    sigma_mm: float
-
-    @property
-    def lead(self) -> float:
-        """How much better the pictures fit here than where the stage says."""
-        return (self.broad + self.detail) / 2 - (self.score_at_stage or 0.0)
-
-    @property
-    def has_match(self) -> bool:
-        """Whether the two pictures show the same tissue at all."""
-        return self.broad >= MIN_BROAD and self.detail >= MIN_DETAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +46,6 @@ class Event:
     original_mm: tuple[float, float]
     corrected_mm: tuple[float, float]
     is_from_images: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What counts as what; the fields are the flags of ``linum_detect_rehoming.py``."""
-
-    max_shift_mm: float = 0.5
-    return_fraction: float = 0.4
-    tile_fov_mm: tuple[float, ...] = ()
-    tile_fov_tolerance: float = 0.05
-
-    @property
-    def contradiction_mm(self) -> float:
-        """Distance from the stage's shift at which the images contradict it.
-
-        Half of the step that is examined: tissue that moves a little on its own is no fault of
-        the stage, and registration places it later.
-        """
-        return self.max_shift_mm / 2
-
-    @property
-    def fov_xy_mm(self) -> tuple[float, float] | None:
-        """Tile field of view along x and y, or None when it was not given."""
-        if not self.tile_fov_mm:
-            return None
-        return (self.tile_fov_mm[0], self.tile_fov_mm[-1])
 
 
 def correct(
@@ -154,9 +100,10 @@ def correct(
             f"{len(limits.tile_fov_mm)} tile fields of view were given", hint="give one, or x and y"
         )
     steps = np.array([(s.x_mm, s.y_mm) for s in shifts], dtype=np.float64).reshape(-1, 2)
-    images = _Images.read(shifts, steps, image_shifts or {}, limits)
+    images = weigh(shifts, steps, image_shifts or {}, limits)
     corrected, kinds = _from_stage(steps, limits, images.verdicts)
     _overrule_by_images(corrected, kinds, steps, images, limits)
+    _settle_runs(corrected, kinds, steps, images)
     px_per_mm = _px_per_mm(shifts)
     fixed = tuple(
         _replaced(shift, step, px_per_mm, is_reliable=_is_reliable(i, shift, step, images, limits))
@@ -186,82 +133,8 @@ def common_step_mm(shifts: Sequence[Shift], *, max_shift_mm: float) -> float | N
     return float(np.median([d / round(d / step) for d in multiples]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Images:
-    """What the images say of every row: verdict, and the stage's error (NaN: nothing)."""
-
-    verdicts: list[Verdict]
-    errors: Vectors
-    sigma_mm: float
-
-    @classmethod
-    def read(
-        cls,
-        shifts: Sequence[Shift],
-        steps: Vectors,
-        found: Mapping[Pair, ImageShift],
-        limits: Limits,
-    ) -> "_Images":
-        verdicts: list[Verdict] = ["inconclusive"] * len(shifts)
-        errors = np.full_like(steps, np.nan)
-        for i, shift in enumerate(shifts):
-            image = found.get((shift.fixed, shift.moving))
-            if image is not None:
-                verdicts[i], errors[i] = _judge(steps[i], image, limits)
-        ordinary = errors[[v == "agree" for v in verdicts]]
-        if len(ordinary) >= _MIN_FOR_MEDIAN:
-            # Anatomy that grows to one side looks like a small motion in every pair.
-            errors = errors - np.median(ordinary, axis=0)
-        _bridge(verdicts, errors, shifts, steps, found, limits)
-        floor = max((image.sigma_mm for image in found.values()), default=0.0)
-        return cls(verdicts, errors, max(_spread(ordinary), floor))
-
-
-def _judge(step: Vectors, image: ImageShift, limits: Limits) -> tuple[Verdict, Vectors]:
-    error: Vectors = step - (image.x_mm, image.y_mm)
-    nothing: Vectors = np.full(2, np.nan)
-    if not image.has_match:
-        return "inconclusive", nothing
-    if np.hypot(*error) <= limits.contradiction_mm:
-        return "agree", error
-    return ("disagree", error) if image.lead >= MIN_LEAD else ("inconclusive", nothing)
-
-
-def _bridge(
-    verdicts: list[Verdict],
-    errors: Vectors,
-    shifts: Sequence[Shift],
-    steps: Vectors,
-    found: Mapping[Pair, ImageShift],
-    limits: Limits,
-) -> None:
-    """Judge a run of inconclusive rows by the slices on both sides of it.
-
-    An error of the whole run is put on its longest step: that is where the report jumped.
-    """
-    start = 0
-    while start < len(shifts):
-        stop = start
-        while stop < len(shifts) and verdicts[stop] == "inconclusive":
-            stop += 1
-        if stop - start > 1:
-            image = found.get((shifts[start].fixed, shifts[stop - 1].moving))
-            if image is not None:
-                verdict, error = _judge(steps[start:stop].sum(axis=0), image, limits)
-                if verdict == "disagree":
-                    longest = start + int(np.argmax(np.hypot(*steps[start:stop].T)))
-                    verdicts[longest], errors[longest] = verdict, error
-        start = max(stop, start + 1)
-
-
-def _spread(errors: Vectors) -> float:
-    if len(errors) < _MIN_FOR_SPREAD:
-        return 0.0
-    return float(_MAD_TO_SIGMA * np.median(np.abs(errors - np.median(errors, axis=0))))
-
-
 def _from_stage(
-    steps: Vectors, limits: Limits, verdicts: list[Verdict]
+    steps: Vectors, limits: Limits, verdicts: Sequence[Verdict]
 ) -> tuple[Vectors, list[Kind | None]]:
     """Correct by the stage's own pattern; rows that the images confirm are left alone."""
     is_large = np.hypot(*steps.T) > limits.max_shift_mm
@@ -321,11 +194,11 @@ def _overrule_by_images(
     corrected: Vectors,
     kinds: list[Kind | None],
     steps: Vectors,
-    images: _Images,
+    images: Evidence,
     limits: Limits,
 ) -> None:
     """Put the corrections that the images ask for into our own copy of the shifts."""
-    wrong = [i for i, verdict in enumerate(images.verdicts) if verdict == "disagree"]
+    wrong = images.wrong
     stage = _Stage.read(steps, limits, wrong)
     while wrong:
         group = _returning(wrong, images.errors, limits)
@@ -345,6 +218,26 @@ def _overrule_by_images(
             corrected[i], kinds[i] = steps[i] - jump, name
 
 
+def _settle_runs(
+    corrected: Vectors, kinds: list[Kind | None], steps: Vectors, images: Evidence
+) -> None:
+    """Give runs that were judged across a slice without a match the sum that was found there.
+
+    The pattern may have changed rows of the run one by one; they share what is to be had equally.
+    """
+    for run in images.runs:
+        rows = range(run.start, run.stop)
+        changed = [i for i in rows if kinds[i] is not None]
+        if not changed:
+            continue
+        whole = steps[run.start : run.stop].sum(axis=0)
+        if images.verdicts[run.longest] == "disagree":
+            whole -= steps[run.longest] - corrected[run.longest]
+        kept = corrected[[i for i in rows if i not in changed]].sum(axis=0)
+        for i in changed:
+            corrected[i], kinds[i] = (whole - kept) / len(changed), kinds[run.longest] or "spike"
+
+
 @dataclass(frozen=True, slots=True)
 class _Stage:
     """How the stage moves when nothing is wrong: the usual step and its scatter (inf: unknown)."""
@@ -357,7 +250,7 @@ class _Stage:
         ordinary = np.hypot(*steps.T) <= limits.max_shift_mm
         ordinary[wrong] = False
         rows = steps[ordinary]
-        if len(rows) < _MIN_FOR_SPREAD:
+        if len(rows) < MIN_FOR_SPREAD:
             return cls(np.zeros(2), float("inf"))
         # Not the MAD: a few equal steps would pass for a stage that never wavers.
         return cls(np.median(rows, axis=0), max(float(rows.std(axis=0).max()), 1e-6))
@@ -395,10 +288,12 @@ def _snapped(jump: Vectors, limits: Limits) -> Vectors | None:
     return whole if bool(n_fov.any()) and bool(near.all()) else None
 
 
-def _is_reliable(i: int, shift: Shift, step: Vectors, images: _Images, limits: Limits) -> bool:
+def _is_reliable(i: int, shift: Shift, step: Vectors, images: Evidence, limits: Limits) -> bool:
     original = (shift.x_mm, shift.y_mm)
     still_wrong = images.errors[i] + (step - original)  # NaN, where the images say nothing
-    contradicted = bool(np.hypot(*still_wrong) > limits.contradiction_mm)
+    # A run's sum is what the images found; its single rows they did not see.
+    in_run = any(run.start <= i < run.stop for run in images.runs)
+    contradicted = not in_run and bool(np.hypot(*still_wrong) > limits.contradiction_mm)
     within = bool(np.hypot(*step) <= limits.max_shift_mm)
     return within and shift.reliable is not False and not contradicted
 
@@ -430,7 +325,7 @@ def _events(
     shifts: Sequence[Shift],
     fixed: Sequence[Shift],
     kinds: Sequence[Kind | None],
-    images: _Images,
+    images: Evidence,
 ) -> tuple[Event, ...]:
     return tuple(
         Event(

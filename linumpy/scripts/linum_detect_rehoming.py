@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from linumpy.core.shift import Shift
     from linumpy.core.slice_id import SliceId
-    from linumpy.preproc.rehoming import Event, ImageShift, Limits, Pair
+    from linumpy.preproc.rehoming import Event
+    from linumpy.preproc.stage_evidence import ImageShift, Limits, Pair
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,8 @@ class Params:
 def run(p: Params, job: Job) -> None:
     """Read the shifts, look at the tissue, correct, report, stamp."""
     from linumpy.io import shifts
-    from linumpy.preproc.rehoming import Limits, correct
+    from linumpy.preproc.rehoming import correct
+    from linumpy.preproc.stage_evidence import Limits
 
     _check(p)
     limits = Limits(

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
 from linumpy.mosaic.coarse import Displacement, agreement_at
-from linumpy.preproc.rehoming import Event, ImageShift, Limits, Pair
+from linumpy.preproc.rehoming import Event
+from linumpy.preproc.stage_evidence import ImageShift, Limits, Pair
 from linumpy.scripts.mosaic_views import View
 
 ACCURACY_PX = 0.5

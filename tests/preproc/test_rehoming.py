@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue
-from linumpy.preproc.rehoming import ImageShift, Limits, common_step_mm, correct
+from linumpy.preproc.rehoming import common_step_mm, correct
+from linumpy.preproc.stage_evidence import ImageShift, Limits
 
 PX_PER_MM = 20.0
 
@@ -177,6 +178,17 @@ class TestWithImages:
         fixed, events = correct(shifts, image_shifts=images)
         assert [e.moving for e in events] == ["02"]
         assert mm(fixed).sum(axis=0)[0] == pytest.approx(0.04, abs=0.03)
+
+    def test_a_run_across_a_damaged_slice_keeps_the_sum_that_was_seen(self):
+        "Slices 2 and 3 are reported elsewhere, 3 matches nothing, one step is a field by chance."
+        steps = [(0.01, 0), (1.3, 0.4), (-1.6, 0.0), (0.31, -0.4), (0.01, 0), (0.0, 0.01)]
+        shifts = rows(steps)
+        images = seen(shifts, [steps[0], (0.01, 0.01), None, None, *steps[4:]])
+        images[SliceId(2), SliceId(4)] = ImageShift(0.0, 0.01, 0.95, 0.7, 0.1, 0.01)
+        fixed, events = correct(shifts, limits=Limits(tile_fov_mm=(1.6,)), image_shifts=images)
+        assert [e.kind for e in events] == ["spike"] * 3
+        np.testing.assert_allclose(mm(fixed).sum(axis=0), np.sum(steps, axis=0), atol=1e-5)
+        assert np.abs(mm(fixed)).max() < 0.05
 
     def test_a_picture_that_fits_the_stage_as_well_decides_nothing(self):
         "Without a lead the images are not conclusive."
