@@ -34,7 +34,8 @@ class Grid:
 def plane_nccs(one: Grid, other: Grid) -> list[float]:
     """Return the NCC of each plane that both hold, over the voxels that both measured.
 
-    Zero is "not measured": counting it would reward the outline, not the anatomy.
+    Zero is "not measured": counting it would reward the outline, not the anatomy. A brain is nearly
+    its own mirror image, so a plane that fits better mirrored along x or y counts as -1.
 
     Raises
     ------
@@ -54,7 +55,12 @@ def plane_nccs(one: Grid, other: Grid) -> list[float]:
         raise ValueError(f"shapes {one.voxels.shape} and {other.voxels.shape}, {whole} apart")
     a = one.voxels[tuple(map(slice, low, high))]
     b = other.voxels[tuple(map(slice, low - whole, high - whole))]
-    return [_ncc(*planes) for planes in zip(a, b, strict=True)]
+    return [_signed_ncc(*planes) for planes in zip(a, b, strict=True)]
+
+
+def _signed_ncc(a: Voxels, b: Voxels) -> float:
+    ncc = _ncc(a, b)
+    return ncc if ncc > max(_ncc(a, b[::-1]), _ncc(a, b[:, ::-1])) else -1.0
 
 
 def _ncc(a: Voxels, b: Voxels) -> float:
