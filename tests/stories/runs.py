@@ -1,5 +1,6 @@
 """Acquisitions and runs of the driver that the stories and the law of flags look at."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def write_page_acquisition(raw: Path) -> RawAcquisition:
 
 def reconstruct(*argv: object) -> int:
     """Call linum_reconstruct.py in this process, stages in two workers; return its exit code."""
+    logging.getLogger().setLevel(logging.INFO)  # pytest's handlers keep the command from doing it
     with pytest.raises(SystemExit) as end:
         COMMAND.main([str(part) for part in argv])
     return int(end.value.code or 0)
