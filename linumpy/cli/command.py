@@ -59,14 +59,14 @@ class Command(Generic[P]):
         ``run(params, job)``: glue between rooms. Raises `LinumpyError` for what the user can mend.
     stamps : tuple of str
         The columns of slice_config.csv that this command may change (`io.history` refuses others).
-    checks_itself : bool
-        Its ``run`` answers ``--check`` (``job.check``); other commands stop before ``run``.
+    is_driver : bool
+        It runs other commands: it answers ``--check`` and shows progress itself.
     """
 
     params: type[P]
     run: Callable[[P, Job], None]
     stamps: tuple[str, ...] = field(default=())
-    checks_itself: bool = False
+    is_driver: bool = False
 
     @property
     def module(self) -> str:

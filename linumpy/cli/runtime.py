@@ -64,10 +64,11 @@ def main(command: Command[P], argv: list[str]) -> int:
         params, options = parse(command, argv)
         _configure_logging(verbose=options.verbose)
         check_paths(command, params, overwrite=options.overwrite)
-        if options.check and not command.checks_itself:
+        if options.check and not command.is_driver:
             log.info("%s: parameters and inputs are fine", command.name)
             return 0
-        with terminal_progress(command.stage) as progress:
+        show = silent_progress if command.is_driver else terminal_progress
+        with show(command.stage) as progress:
             job = make_job(command, params, options, progress=progress)
             started = time.time()
             run(command, params, job)
@@ -297,10 +298,17 @@ def from_os_error(error: OSError) -> LinumpyError:
 
 
 @contextlib.contextmanager
+def silent_progress(_label: str) -> Iterator[ProgressHook]:
+    """Show nothing."""
+    yield lambda _done, _total: None
+
+
+@contextlib.contextmanager
 def terminal_progress(label: str) -> Iterator[ProgressHook]:
     """Show a bar on a terminal and nothing elsewhere; yields the hook."""
     if not sys.stderr.isatty():
-        yield lambda _done, _total: None
+        with silent_progress(label) as hook:
+            yield hook
         return
     from rich.console import Console  # noqa: PLC0415  --help stays light
     from rich.progress import Progress  # noqa: PLC0415

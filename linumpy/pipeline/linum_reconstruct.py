@@ -58,7 +58,7 @@ def run(p: Any, job: Job) -> None:
 def _command() -> Command[Any]:
     from linumpy.pipeline.steps import STEPS  # noqa: PLC0415
 
-    return Command(run_parameters(Run, STEPS), run, stamps=("use", "notes"), checks_itself=True)
+    return Command(run_parameters(Run, STEPS), run, stamps=("use", "notes"), is_driver=True)
 
 
 COMMAND = _command()
