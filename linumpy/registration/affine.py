@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from scipy import linalg, ndimage
 
 from linumpy.registration.planes import Motion, Plane, centre_of
-from linumpy.registration.refine import BandPair, Bounds, build_pyramid, refine_rigid, weigh
+from linumpy.registration.refine import (
+    BandPair,
+    Bounds,
+    RigidFit,
+    build_pyramid,
+    refine_rigid,
+    weigh,
+)
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -82,7 +89,15 @@ class Affine2D:
 IDENTITY = Affine2D(np.eye(2), np.zeros(2))
 
 
-def refine_affine(fixed: Plane, moving: Plane, *, bounds: Bounds) -> Affine2D | None:
+@dataclass(frozen=True, slots=True)
+class AffineFit:
+    """An affine map that pulls moving onto fixed, and the rigid fit that it started from."""
+
+    affine: Affine2D
+    rigid: RigidFit
+
+
+def refine_affine(fixed: Plane, moving: Plane, *, bounds: Bounds) -> AffineFit | None:
     """Estimate the affine map that pulls ``moving`` onto ``fixed``.
 
     Parameters
@@ -94,7 +109,7 @@ def refine_affine(fixed: Plane, moving: Plane, *, bounds: Bounds) -> Affine2D | 
 
     Returns
     -------
-    Affine2D or None
+    AffineFit or None
         None when the planes have nothing to compare.
     """
     rigid = refine_rigid(fixed, moving, bounds=bounds)
@@ -103,7 +118,7 @@ def refine_affine(fixed: Plane, moving: Plane, *, bounds: Bounds) -> Affine2D | 
     found: Affine2D | None = _of_motion(rigid.motion)
     for pair in reversed(build_pyramid(fixed, moving)):
         found = None if found is None else _descend(pair, found)
-    return found
+    return None if found is None else AffineFit(found, rigid)
 
 
 def _of_motion(motion: Motion) -> Affine2D:

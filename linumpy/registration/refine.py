@@ -6,8 +6,8 @@ SimpleITK: ``docs/decisions/0005-registration-engine.md``. Where to start from w
 translation is large: `registration.phase`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ ROBUST = 6.0
 """Residuals beyond this many robust standard deviations lose weight: tears, bubbles."""
 BLOCK_PX = 16
 """Side of the blocks whose scores count as independent; wider than the grain of the noise."""
+LEAST_ERROR_PX = 1e-4
+CONTRADICTION = 16.0
+"""Squared distance of two levels' results, in standard errors, beyond which one is wrong."""
 NO_INFORMATION_PX = 1e3
 """Stands for an error that cannot be estimated."""
 
@@ -46,7 +49,8 @@ class RigidFit:
     ``error_px`` is the estimated root mean square error of a point of the overlap, in pixels;
     ``rotation_error_deg`` that of the rotation. ``ncc`` is the correlation of the band-passed
     planes on their overlap, ``overlap`` the share of the smaller mask. ``is_found`` is False when
-    there was nothing to compare; the motion is then the start.
+    there was nothing to compare; the motion is then the start. ``covariance`` is that of (dx, dy)
+    in pixels and the rotation in radians, of the best level; None where it cannot be estimated.
     """
 
     motion: Motion
@@ -55,6 +59,7 @@ class RigidFit:
     error_px: float
     rotation_error_deg: float
     is_found: bool
+    covariance: Matrix | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,8 @@ def refine_rigid(
     for pair in reversed(pyramid):
         best = _descend(pair, best.motion, limits)
         candidates.append(best)
-    return min(candidates, key=lambda fit: (not fit.is_found, fit.error_px))
+    found = _combine(candidates)
+    return replace(found, motion=limits.clip(found.motion))
 
 
 def _spread(starts: Iterable[Motion], bounds: Bounds, is_coarse: bool) -> list[Motion]:
@@ -303,17 +309,63 @@ def _judge(pair: BandPair, system: _System, motion: Motion, bounds: Bounds) -> R
     scores = system.jacobian[:n] * (weight * system.residual)
     gamma = _sum_over_blocks(scores, system.pixels, pair.fixed.values.shape[1])
     hessian = system.cross[:n, :n] * float(weight.mean())
+    about_centre: Matrix | None = None
     error, turn_error = NO_INFORMATION_PX, 180.0
     eigenvalues = np.linalg.eigvalsh(hessian)
     if eigenvalues[0] > 1e-3 * eigenvalues[-1] > 0:
         inverse = np.linalg.inv(hessian)
-        covariance = inverse @ gamma @ inverse
+        # A hair of error also for identical planes: their levels must stay comparable.
+        covariance = inverse @ gamma @ inverse + LEAST_ERROR_PX**2 * np.eye(n)
         error = min(float(np.sqrt(np.trace(covariance))) * pair.scale, NO_INFORMATION_PX)
         turn = float(np.sqrt(covariance[2, 2])) / system.lever_px if n > 2 else 0.0  # noqa: PLR2004
         turn_error = min(float(np.rad2deg(turn)), 180.0)
+        about_centre = _about_centre(covariance, system, pair.scale)
     smaller = min(float(pair.fixed.mask.sum()), float(pair.moving.mask.sum()))
     share = min(system.pixels.size / max(smaller, 1.0), 1.0)
-    return RigidFit(motion, system.ncc, share, error, turn_error, is_found=True)
+    return RigidFit(
+        motion, system.ncc, share, error, turn_error, is_found=True, covariance=about_centre
+    )
+
+
+def _about_centre(covariance: Matrix, system: _System, scale: int) -> Matrix:
+    """Return the covariance of (dx, dy) in pixels and of the rotation in radians."""
+    oy, ox = system.centre_off
+    n = len(covariance)
+    change = np.eye(n)
+    if n > 2:  # noqa: PLR2004
+        change[:, 2] = np.array([oy, -ox, 1.0]) / system.lever_px
+    unit = np.diag([scale, scale, 1.0][:n])
+    change = unit @ change
+    return np.asarray(change @ covariance @ change.T)
+
+
+def _combine(fits: Sequence[RigidFit]) -> RigidFit:
+    """Return the mean of what the levels found, each weighed by its information.
+
+    Levels see other widths of detail, so they err apart. One that contradicts the best one is
+    left out. The error stays that of the best level: how far levels err together is not known.
+    """
+    best = min(fits, key=lambda fit: (not fit.is_found, fit.error_px))
+    if best.covariance is None:
+        return best
+    n = len(best.covariance)
+    information, total = np.zeros((n, n)), np.zeros(n)
+    for fit in fits:
+        if fit.covariance is None:
+            continue
+        off = _vector(fit.motion, n) - _vector(best.motion, n)
+        if off @ np.linalg.solve(fit.covariance + best.covariance, off) > CONTRADICTION:
+            continue
+        inverse = np.linalg.inv(fit.covariance)
+        information += inverse
+        total += inverse @ _vector(fit.motion, n)
+    mean = [*np.linalg.solve(information, total).tolist(), 0.0]
+    return replace(best, motion=Motion(float(np.rad2deg(mean[2])), mean[0], mean[1]))
+
+
+def _vector(motion: Motion, n: int) -> Vector:
+    """Return the first n of (dx, dy) in pixels and the rotation in radians."""
+    return np.array([motion.dx_px, motion.dy_px, np.deg2rad(motion.rotation_deg)])[:n]
 
 
 def _sum_over_blocks(scores: NDArray[np.float32], pixels: NDArray[np.int64], width: int) -> Matrix:

@@ -19,7 +19,7 @@ from linumpy.errors import BadValue
 from linumpy.registration.affine import IDENTITY, Affine2D, refine_affine
 from linumpy.registration.pairwise import PlaneSource, mean_plane
 from linumpy.registration.planes import MaskedPlane, Plane
-from linumpy.registration.refine import Bounds
+from linumpy.registration.refine import Bounds, RigidFit
 
 Method = Literal["zmorph", "weighted", "average"]
 BlendMethod = Literal["gaussian", "linear"]
@@ -38,6 +38,11 @@ NEARLY_AS_GOOD = 0.1
 MAX_ROTATION_DEG, MAX_SHIFT_SHARE = 5.0, 0.08
 """Bounds of the rigid start; the translation as a share of the shorter side."""
 WEIGHTED_SIGMA_PLANES = 2.0
+IN_PLACE_PX = 1.5
+"""Planes whose motion, plus two standard errors, stays below this are in place."""
+UNSURE_PX = 3.0
+"""Estimated error of the rigid fit from which a better correlation is chance: six parameters fit
+a little of anything. Measured: up to 1.5 px on tissue that deforms, 4 px and more on unrelated."""
 EDGE_SIGMA_PX = 2.0
 LARGE_IMAGINARY = 1e-3
 
@@ -79,7 +84,8 @@ class Morph:
     """What the gates decided, with the numbers behind it.
 
     ``affine`` pulls before onto after. ``reason`` is None when the morph may be made;
-    ``is_identity`` says that the planes already agreed and registration did not help.
+    ``identity_reason`` says why the identity was taken, empty when it was not. The rigid motion
+    (of a point half way to the border) and its estimated error are in pixels.
     """
 
     reason: Reason | None
@@ -89,7 +95,14 @@ class Morph:
     pre_ncc: float | None = None
     post_ncc: float | None = None
     affine: Affine2D = IDENTITY
-    is_identity: bool = False
+    identity_reason: str = ""
+    rigid_motion_px: float | None = None
+    rigid_error_px: float | None = None
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the planes were in place already and the identity was taken."""
+        return bool(self.identity_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,26 +142,60 @@ def plan_morph(
     before, after = reference_planes(neighbours, found, gates)
     look_before, look_after = _look(before, threshold), _look(after, threshold)
     found = replace(found, pre_ncc=_agree(look_before, look_after))
+    if max(found.pre_ncc or 0.0, found.search_ncc or 0.0) < gates.min_overlap_correlation:
+        return replace(found, reason="low_overlap_ncc")
     shorter = min(before.shape)
     bounds = Bounds(MAX_ROTATION_DEG, MAX_SHIFT_SHARE * shorter)
-    affine = refine_affine(after, before, bounds=bounds)
-    if affine is None:
+    fit = refine_affine(after, before, bounds=bounds)
+    if fit is None:
         return replace(found, reason="registration_exception")
-    post = _agree(_look(affine.warp(before), threshold), look_after)
-    return _decide(replace(found, post_ncc=post, affine=affine), gates)
+    post = _agree(_look(fit.affine.warp(before), threshold), look_after)
+    found = replace(
+        found,
+        post_ncc=post,
+        affine=fit.affine,
+        rigid_motion_px=_motion_px(fit.rigid, shorter),
+        rigid_error_px=fit.rigid.error_px,
+    )
+    return _decide(found, gates)
+
+
+def _motion_px(fit: RigidFit, shorter_px: int) -> float:
+    """Return how far a rigid motion takes a point a quarter of the shorter side off the centre."""
+    turn = np.deg2rad(abs(fit.motion.rotation_deg)) * shorter_px / 4
+    return float(fit.motion.translation_px + turn)
 
 
 def _decide(found: Morph, gates: Gates) -> Morph:
     """Apply the gates behind the registration."""
     pre, post = found.pre_ncc or 0.0, found.post_ncc or 0.0
-    is_aligned = pre >= gates.aligned_ncc
-    if is_aligned and (post <= pre or found.affine.determinant <= 0):
-        return replace(found, affine=IDENTITY, is_identity=True)
+    in_place = _identity_reason(found, gates)
+    if in_place and (post <= pre or found.affine.determinant <= 0):
+        return replace(found, affine=IDENTITY, identity_reason=in_place)
     if found.affine.determinant <= 0:
         return replace(found, reason="affine_determinant_non_positive")
-    if not is_aligned and post - pre < gates.min_ncc_improvement:
+    is_sure = found.rigid_error_px is not None and found.rigid_error_px < UNSURE_PX
+    if post - pre >= gates.min_ncc_improvement and is_sure:
+        return found
+    if not in_place:
         return replace(found, reason="reg_did_not_improve")
-    return found
+    if pre >= gates.aligned_ncc:
+        return found
+    return replace(found, affine=IDENTITY, identity_reason=in_place)
+
+
+def _identity_reason(found: Morph, gates: Gates) -> str:
+    """Say why the pair counts as aligned already; empty when it does not.
+
+    Either the planes agree, or registration, free to move them, is sure that they are in place:
+    speckle and what changes from plane to plane can keep aligned planes from agreeing further.
+    """
+    if (found.pre_ncc or 0.0) >= gates.aligned_ncc:
+        return "the planes agree already"
+    moved, error = found.rigid_motion_px, found.rigid_error_px
+    if moved is not None and error is not None and moved + 2 * error < IN_PLACE_PX:
+        return "registration finds the planes in place"
+    return ""
 
 
 def _find_boundary(neighbours: Neighbours, gates: Gates, threshold: float) -> Morph:
@@ -175,10 +222,7 @@ def _find_boundary(neighbours: Neighbours, gates: Gates, threshold: float) -> Mo
     good = [pair for pair in scores if scores[pair] >= best - NEARLY_AS_GOOD]
     # The nearest of the good ones: what a neighbour measured has not to be made.
     i, j = max(good, key=lambda pair: (pair[0] - pair[1], scores[pair]))
-    reason: Reason | None = (
-        "low_overlap_ncc" if scores[i, j] < gates.min_overlap_correlation else None
-    )
-    return Morph(reason, ref_before=i, ref_after=j, search_ncc=scores[i, j])
+    return Morph(None, ref_before=i, ref_after=j, search_ncc=scores[i, j])
 
 
 def _candidates(source: PlaneSource, start: int, stop: int, threshold: float) -> dict[int, _Look]:

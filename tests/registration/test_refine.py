@@ -105,8 +105,8 @@ def test_planted_affine_is_found():
     moving = view(scene, 120, (0, 0, 0))
     found = refine_affine(speckle(1, fixed, 20), speckle(2, moving, 20), bounds=Bounds())
     assert found is not None
-    assert found.matrix == pytest.approx(pull, abs=0.006)
-    assert found.translation == pytest.approx([2.0, -1.5], abs=0.3)
+    assert found.affine.matrix == pytest.approx(pull, abs=0.006)
+    assert found.affine.translation == pytest.approx([2.0, -1.5], abs=0.3)
 
 
 def test_powers_of_a_translation():

@@ -12,8 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "registration"))
 from planted import source, speckle, tissue, view
 
 from linumpy.errors import BadValue
-from linumpy.registration.affine import Affine2D
-from linumpy.registration.planes import Plane
+from linumpy.registration.affine import Affine2D, AffineFit
+from linumpy.registration.planes import Motion, Plane
+from linumpy.registration.refine import RigidFit
 from linumpy.stack.interpolate import (
     Gates,
     Morph,
@@ -86,6 +87,13 @@ def test_identical_neighbours_take_the_identity():
     assert (morph.reason, morph.is_identity) == (None, True)
 
 
+def test_noisy_neighbours_in_place_are_accepted():
+    "Speckle keeps the correlation low; registration is sure that nothing moved."
+    before, after, _ = brain((0, 0, 0), looks=6)
+    morph = plan_morph(around(before, after), Gates(aligned_ncc=1.0), tissue_threshold=0.2)
+    assert (morph.reason, morph.is_identity) == (None, True)
+
+
 def test_unrelated_neighbours_are_refused():
     "Other tissue has too low a correlation."
     before, _, _ = brain()
@@ -96,8 +104,9 @@ def test_unrelated_neighbours_are_refused():
 
 def test_registration_that_does_not_help_is_refused():
     "Planes that do not agree and do not get better."
-    before, after, _ = brain((0, 0, 0), looks=1.0)
-    gates = Gates(min_overlap_correlation=0.0, aligned_ncc=1.0)
+    before, _, _ = brain(looks=1.0)
+    _, after, _ = brain(looks=1.0, seed=9)
+    gates = Gates(min_overlap_correlation=-1.0)
     assert plan_morph(around(before, after), gates).reason == "reg_did_not_improve"
 
 
@@ -122,7 +131,9 @@ def test_a_mirrored_result_is_refused(monkeypatch):
     "A determinant that is not positive turns the tissue over."
     before, after, _ = brain()
     mirror = Affine2D(np.diag([-1.0, 1.0]), np.zeros(2))
-    monkeypatch.setattr("linumpy.stack.interpolate.refine_affine", lambda *_, **__: mirror)
+    rigid = RigidFit(Motion(0, 9, 9), 0.5, 1.0, 0.1, 0.1, is_found=True)
+    fit = AffineFit(mirror, rigid)
+    monkeypatch.setattr("linumpy.stack.interpolate.refine_affine", lambda *_, **__: fit)
     morph = plan_morph(around(before, after), Gates(aligned_ncc=1.0))
     assert morph.reason == "affine_determinant_non_positive"
 
