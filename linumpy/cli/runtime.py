@@ -19,9 +19,17 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import tyro
 
-from linumpy.cli import machine
+from linumpy.cli import failure, machine
 from linumpy.cli.command import Command, Count, Role
-from linumpy.errors import BadValue, InputError, LinumpyError, MissingFile, OutputExists
+from linumpy.errors import (
+    BadValue,
+    Defect,
+    InputError,
+    LinumpyError,
+    MissingFile,
+    OutOfMemory,
+    OutputExists,
+)
 
 P = TypeVar("P")
 ProgressHook = Callable[[float, float], None]
@@ -42,6 +50,9 @@ class Options:
     """check parameters and inputs, then stop"""
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
     """say more on standard error"""
+    record_failure: Path | None = None
+    """STAGE/slice_z07_manifest.csv: where a failure on the slice is recorded; the command then ends
+    well, so that a workflow goes on with the other slices"""
 
 
 @dataclass(frozen=True)
@@ -62,23 +73,49 @@ def main(command: Command[P], argv: list[str]) -> int:
     """Run ``command`` on a command line and return the exit code."""
     try:
         params, options = parse(command, argv)
-        _configure_logging(verbose=options.verbose)
-        check_paths(command, params, overwrite=options.overwrite)
-        if options.check and not command.is_driver:
-            log.info("%s: parameters and inputs are fine", command.name)
-            return 0
-        show = silent_progress if command.is_driver else terminal_progress
-        with show(command.stage) as progress:
-            job = make_job(command, params, options, progress=progress)
-            started = time.time()
-            run(command, params, job)
-            _write_done(command, params, time.time() - started)
+        failure.check_fragment(options.record_failure)
     except LinumpyError as error:
         return fail(command.name, error)
-    except OSError as error:
+    try:
+        _work(command, params, options)
+    except Exception as error:  # noqa: BLE001  told to the user, recorded, or raised again
+        return _end(command.name, error, options.record_failure)
+    return 0
+
+
+def _work(command: Command[P], params: P, options: Options) -> None:
+    _configure_logging(verbose=options.verbose)
+    check_paths(command, params, overwrite=options.overwrite)
+    if options.check and not command.is_driver:
+        log.info("%s: parameters and inputs are fine", command.name)
+        return
+    show = silent_progress if command.is_driver else terminal_progress
+    with show(command.stage) as progress:
+        job = make_job(command, params, options, progress=progress)
+        started = time.time()
+        run(command, params, job)
+        _write_done(command, params, time.time() - started)
+
+
+def _end(name: str, error: Exception, fragment: Path | None) -> int:
+    """Say what went wrong; record it as the slice's failure where a fragment is asked for."""
+    told = error
+    if isinstance(error, OSError) and not isinstance(error, LinumpyError):
         if not isinstance(error.errno, int):
-            raise
-        return fail(command.name, from_os_error(error))
+            raise error
+        told = from_os_error(error)
+    if fragment is None:
+        if isinstance(told, LinumpyError):
+            return fail(name, told)
+        raise error
+    if failure.is_machines(error):
+        fail(name, told if isinstance(told, LinumpyError) else OutOfMemory(str(error)))
+        return failure.MACHINE
+    if not isinstance(told, LinumpyError):
+        log.error("%s: a fault of linumpy", name, exc_info=error)
+        told = Defect(f"{type(error).__name__}: {error}", hint="please report")
+    fail(name, told)
+    failure.write_fragment(fragment, told)
     return 0
 
 
@@ -338,7 +375,7 @@ def default_of(field: dataclasses.Field[Any]) -> object:
 def _write_done(command: Command[P], params: P, seconds: float) -> None:
     """Leave ``<product>.done.json`` beside the first product: what ran, which version, how long."""
     products = list(paths(command, params, sources=False).values())
-    if not products:
+    if not products or not products[0].exists():
         return
     done = {
         "command": shlex.join([command.name, *to_argv(command, params)]),
