@@ -2,11 +2,13 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
+from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, EmptySelection, SliceFailed
 from linumpy.io import interval, sampling, tiles
 from linumpy.pipeline import estimate, local, record, summary
@@ -51,8 +53,8 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         record.warn_of_late_edits(state)
         failed = state.failed()
     if failed:
-        raise SliceFailed(
-            "; ".join(f"slice {s} failed in {why}" for s, why in failed.items()),
+        raise _failure(
+            failed,
             hint=f"the others are in the volume; mend the cause and run the same command again, "
             f"or give the slice up with --exclude (details in {layout.log})",
         )
@@ -73,14 +75,28 @@ def _run_stages(state: State, job: Job) -> tuple[dict[fate.Fate, int], list[Outc
         )
         runner.run(PREPROC[:2])
         record.publish_start(state, job)
-        runner.run(PREPROC[2:])
-        if not state.used():
-            raise EmptySelection(
-                f"{state.record}: no slice has use=true",
-                hint="set use=true for at least one slice that has raw tiles",
-            )
-        runner.run(RECONSTRUCTION)
+        for step in (*PREPROC[2:], *RECONSTRUCTION):
+            _check_used(state)
+            runner.run([step])
         return record.publish_final(state, job), runner.outcomes
+
+
+def _check_used(state: State) -> None:
+    """Refuse to go on without any slice; the record of the last stage says why."""
+    if state.used():
+        return
+    if failed := state.failed():
+        raise _failure(failed, hint=f"no slice is left (details in {state.layout.log})")
+    raise EmptySelection(
+        f"{state.record}: no slice has use=true",
+        hint="set use=true for at least one slice that has raw tiles, or loosen the test that "
+        "left the others out (column notes)",
+    )
+
+
+def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
+    what = "; ".join(f"slice {slice_id} failed in {why}" for slice_id, why in failed.items())
+    return SliceFailed(what, hint=hint)
 
 
 def _look(p: Any) -> State:
