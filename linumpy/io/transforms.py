@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.rigid import Rigid2D
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, MissingFile
@@ -18,7 +19,6 @@ from linumpy.io import diagnostics
 from linumpy.io.atomic import write_text
 
 TRANSFORM, OFFSETS = "transform.tfm", "offsets.txt"
-METRICS = "pairwise_registration_metrics.json"
 _HEADER = "#Insight Transform File V1.0"
 _N_EULER, _N_FIXED = 6, 3
 _ID = re.compile(r"z(\d+)")
@@ -144,13 +144,13 @@ def read_pairwise(folder: str | Path) -> PairTransform:
         If one cannot be read, or lacks the motion or the confidence.
     """
     folder = Path(folder)
-    metrics = diagnostics.read_metrics(folder / METRICS)
+    metrics = diagnostics.read_metrics(folder / PAIRWISE_METRICS)
     names = ("rotation", "translation_x_um", "translation_y_um", "registration_confidence")
     numbers = [metrics.number(name) for name in names]
     missing = [name for name, number in zip(names, numbers, strict=True) if number is None]
     if missing:
         raise BadFile(
-            f"{folder / METRICS}: {', '.join(missing)} is absent or no number",
+            f"{folder / PAIRWISE_METRICS}: {', '.join(missing)} is absent or no number",
             hint="register the pair again",
         )
     rotation, dx, dy, confidence = (float(number or 0.0) for number in numbers)

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.slice_id import SliceId
 from linumpy.io import shifts as shifts_io
 from linumpy.io import slice_config
-from linumpy.io.transforms import METRICS
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -198,7 +198,7 @@ def _registrations(state: State) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     for _, moving in state.pairs():
         folder = _pair_folder(state, moving)
-        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))["metrics"]
+        metrics = json.loads((folder / PAIRWISE_METRICS).read_text(encoding="utf-8"))["metrics"]
         found[moving] = [
             {name: entry["value"] for name, entry in metrics.items() if name not in VOLUMES},
             *(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.t[fx][mt]"))),

@@ -60,16 +60,16 @@ def _collect(folder: Path) -> "dict[SliceId, Pairing]":
     """Return what was measured of every moving slice; links to folders are followed."""
     import os
 
+    from linumpy.core.filenames import PAIRWISE_METRICS
     from linumpy.io import diagnostics
-    from linumpy.io.transforms import METRICS
     from linumpy.quality.exclude import Pairing
 
     found: dict[SliceId, Pairing] = {}
     for place, _, names in sorted(os.walk(folder, followlinks=True)):
         moving = _id_in(Path(place).name)
-        if METRICS not in names or moving is None:
+        if PAIRWISE_METRICS not in names or moving is None:
             continue
-        metrics = diagnostics.read_metrics(Path(place) / METRICS)
+        metrics = diagnostics.read_metrics(Path(place) / PAIRWISE_METRICS)
         correlation = metrics.number("z_correlation")
         if correlation is None:
             log.warning("z%s: its metrics have no z_correlation; passed over", moving)

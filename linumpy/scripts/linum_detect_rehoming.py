@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from linumpy.preproc.rehoming import Event
     from linumpy.preproc.stage_evidence import ImageShift, Limits, Pair
 
+NO_SHIFT = "no_shift"
 log = logging.getLogger(__name__)
 
 
@@ -49,6 +50,8 @@ class Params:
     """field of view of a tile, mm, one number or x and y: steps by a multiple of it are removed"""
     tile_fov_tolerance: Fraction = 0.05
     """how far from a multiple a step may be, as a share of the field of view"""
+    acquisition: SourceFlag = None
+    """acquisition.json: the field of view, where --tile_fov_mm is not given"""
     mosaics: SourceFlag = None
     """folder of mosaic grids: whether the tissue moved with the stage is looked at"""
     diagnostics: Path | None = None
@@ -66,10 +69,11 @@ def run(p: Params, job: Job) -> None:
     from linumpy.preproc.stage_evidence import Limits
 
     _check(p)
+    tile_fov_mm = _tile_fov_mm(p)
     limits = Limits(
         max_shift_mm=p.max_shift_mm,
         return_fraction=p.return_fraction,
-        tile_fov_mm=p.tile_fov_mm,
+        tile_fov_mm=tile_fov_mm,
         tile_fov_tolerance=p.tile_fov_tolerance,
     )
     rows = shifts.read(p.in_shifts)
@@ -85,6 +89,16 @@ def run(p: Params, job: Job) -> None:
     _write_report(p, limits, rows, fixed, events, images)
     _stamp(p, fixed, events, job)
     shifts.write(p.out_shifts, fixed)
+
+
+def _tile_fov_mm(p: Params) -> tuple[float, ...]:
+    """Return the field of view of a tile, x and y, as given or as the headers said."""
+    from linumpy.io import acquisition
+
+    if p.tile_fov_mm or p.acquisition is None:
+        return p.tile_fov_mm
+    fov_mm = acquisition.read(p.acquisition).rig.fov_mm
+    return (fov_mm.x, fov_mm.y)
 
 
 def _check(p: Params) -> None:
@@ -177,10 +191,17 @@ def _stamp(p: Params, fixed: "Sequence[Shift]", events: "Sequence[Event]", job: 
         for row in fixed
         if row.moving in rows
     }
+    known = {key for row in fixed for key in (row.fixed, row.moving)}
+    unplaced = [key for key, row in rows.items() if row["use"] and key not in known]
+    if fixed and unplaced:
+        log.warning("not in the shifts, placed like their predecessor: %s", ", ".join(unplaced))
+        rows = slice_config.stamp_many(
+            rows, {key: {"notes": NO_SHIFT} for key in unplaced}, append_notes=True
+        )
     rows = slice_config.stamp_many(rows, updates)
     p.slice_config_out.parent.mkdir(parents=True, exist_ok=True)
     history.write_record(p.slice_config_out, rows, before=p.slice_config_in, author=job)
 
 
-COMMAND = Command(Params, run, stamps=("rehomed", "rehoming_reliable"))
+COMMAND = Command(Params, run, stamps=("rehomed", "rehoming_reliable", "notes"))
 main = COMMAND.main

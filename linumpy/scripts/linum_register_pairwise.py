@@ -68,6 +68,7 @@ class Params:
 
 def run(p: Params, job: Job) -> None:
     """Open both slices, register them, write what was found."""
+    from linumpy.core.filenames import PAIRWISE_METRICS
     from linumpy.io import transforms
     from linumpy.io.atomic import replacing
     from linumpy.io.diagnostics import write_metrics
@@ -92,7 +93,7 @@ def run(p: Params, job: Job) -> None:
         transforms.write_offsets(
             folder / transforms.OFFSETS, found.depth.fixed_z, found.depth.moving_z
         )
-        write_metrics(folder / transforms.METRICS, metrics)
+        write_metrics(folder / PAIRWISE_METRICS, metrics)
     if p.screenshot is not None:
         _draw(p.screenshot, found)
     log.info(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.rigid import Rigid2D
 from linumpy.errors import BadFile, MissingFile
 from linumpy.io import transforms
@@ -124,11 +125,11 @@ def test_read_pairwise(tmp_path: Path):
         ("registration_confidence", 0.0),
     ):
         metrics.add(name, value)
-    write_metrics(tmp_path / transforms.METRICS, metrics)
+    write_metrics(tmp_path / PAIRWISE_METRICS, metrics)
     transforms.write_offsets(tmp_path / "offsets.txt", 20, 0)
     found = transforms.read_pairwise(tmp_path)
     assert found == transforms.PairTransform(Rigid2D(1.5, 20, 0), 0.0, "09", "100", (20, 0))
     del metrics.metrics["rotation"]
-    write_metrics(tmp_path / transforms.METRICS, metrics)
+    write_metrics(tmp_path / PAIRWISE_METRICS, metrics)
     with pytest.raises(BadFile, match="rotation is absent"):
         transforms.read_pairwise(tmp_path)

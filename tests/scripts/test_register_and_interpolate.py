@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "registration"))
 from planted import speckle, tissue, view
 
+from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.spacing import Spacing
 from linumpy.io import slice_config, transforms
 from linumpy.io.diagnostics import read_metrics
@@ -68,7 +69,7 @@ def test_register_writes_transform_offsets_and_metrics(folder, tmp_path):
     assert found.confidence > 0.5
     again = transforms.read_transform(out / "transform.tfm", shape=(N, N), pixel_um=20)
     assert again.dx_um == pytest.approx(found.motion.dx_um)
-    metrics = read_metrics(out / transforms.METRICS)
+    metrics = read_metrics(out / PAIRWISE_METRICS)
     assert metrics.number("translation_x") == pytest.approx(found.motion.dx_um / 20)
     assert abs(metrics.number("z_offset_planes")) < 0.5
     assert metrics.flag("bridges_a_gap") is False
@@ -78,7 +79,7 @@ def test_register_writes_transform_offsets_and_metrics(folder, tmp_path):
 def test_register_across_a_gap_has_no_confidence(folder, tmp_path):
     "03 → 05 is measured, two intervals apart, and not to be used."
     assert call(register, slice_path(folder, "03"), slice_path(folder, "05"), tmp_path / "r") == 0
-    metrics = read_metrics(tmp_path / "r" / transforms.METRICS)
+    metrics = read_metrics(tmp_path / "r" / PAIRWISE_METRICS)
     assert metrics.number("registration_confidence") == 0
     assert metrics.flag("bridges_a_gap") is True
     assert metrics.overall_status == "error"
@@ -88,7 +89,7 @@ def test_register_an_interpolated_slice_has_no_confidence(folder, tmp_path):
     "What was made from the neighbours says nothing about them."
     moving = slice_path(folder, "04", "interpolated")
     assert call(register, slice_path(folder, "03"), moving, tmp_path / "r") == 0
-    metrics = read_metrics(tmp_path / "r" / transforms.METRICS)
+    metrics = read_metrics(tmp_path / "r" / PAIRWISE_METRICS)
     assert metrics.number("registration_confidence") == 0
     assert metrics.flag("moving_is_interpolated") is True
     assert metrics.overall_status == "error"
