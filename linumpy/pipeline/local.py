@@ -154,7 +154,7 @@ class Runner:
             if step.over == "slice" and not rows[slice_id]["use"]:
                 log.warning("z%s has use=false, so the run goes on without it", slice_id)
                 continue
-            note = failure_note(step.stage, _reason(outcome))
+            note = failure_note(step.stage, self._reason(outcome))
             updates[slice_id] = {"use": False, "notes": note}
         if not updates:
             return
@@ -163,6 +163,18 @@ class Runner:
         path.parent.mkdir(parents=True, exist_ok=True)
         history.write_record(path, rows, before=self.state.record, author=self.job)
         self.state.record = path
+
+    def _reason(self, outcome: Outcome) -> str:
+        """Return what the record says: the same wherever the raw data and the run lie."""
+        error = outcome.error
+        text = error.message if isinstance(error, LinumpyError) else str(error)
+        for root in (
+            self.state.params.raw.absolute(),
+            self.state.params.raw,
+            self.state.layout.out,
+        ):
+            text = text.replace(f"{root}/", "")
+        return text.removeprefix(f"slice {outcome.task.unit}: ")
 
 
 def _new_record(step: Step, tasks: list[Task]) -> Path | None:
@@ -175,11 +187,6 @@ def _new_record(step: Step, tasks: list[Task]) -> Path | None:
         for path in runtime.paths(task.command, task.params, sources=False).values()
     ]
     return next((path for path in made if path.name == "slice_config.csv"), None)
-
-
-def _reason(outcome: Outcome) -> str:
-    error = outcome.error
-    return error.message if isinstance(error, LinumpyError) else str(error)
 
 
 def _is_users(outcome: Outcome) -> bool:

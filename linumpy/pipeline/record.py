@@ -2,16 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
-from linumpy.core.slice_id import SliceId, parse_ids
+from linumpy.core.slice_id import parse_ids
 from linumpy.errors import BadValue, InputError, UnknownSlice
-from linumpy.io import atomic, history, slice_config
+from linumpy.io import atomic, history, roll_call, slice_config
 from linumpy.io.slice_config import Rows
-from linumpy.pipeline.state import NOT_IN_CONFIG, NOT_SELECTED, State
+from linumpy.pipeline.state import State
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ def publish_start(state: State, job: Job) -> None:
     history.write_record(
         edited, with_edits, before=generated, author=history.Person(version=job.version)
     )
-    rows = _with_selection(_without_tiles(with_edits, state), state)
+    rows = _with_selection(roll_call.leave_out_absent(with_edits, state.acquisition.ids), state)
     history.write_record(out.slice_config, rows, before=edited, author=job)
     slice_config.write(written, _with_selection(fresh, state))
     state.record = out.slice_config
@@ -89,9 +88,8 @@ def publish_final(state: State, job: Job) -> dict[fate.Fate, int]:
         If a slice that was seen has no row, or the fates do not add up.
     """
     rows = state.rows
-    # a row that the user wrote for a slice without tiles counts as not acquired
-    absent = {s for s in rows if not _has_data(rows, s)} | {*state.acquisition.never_acquired}
-    counts = fate.check_sum(rows, state.acquisition.ids, absent)
+    acquisition = state.acquisition
+    counts = roll_call.final_count(rows, acquisition.ids, acquisition.never_acquired)
     history.write_record(state.layout.final_config, rows, before=state.record, author=job)
     return counts
 
@@ -118,42 +116,16 @@ def _with_edits(fresh: Rows, state: State, written: Path) -> Rows:
     """Lay what the user changed over what was generated."""
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None:
-        edited = slice_config.read(given)
-        return _left_out(history.keep_edits(fresh, written={}, edited=edited), edited, fresh)
+        return roll_call.lay_edits(fresh, written={}, edited=slice_config.read(given))
     if not there.exists() or not written.exists():
         return fresh
     before, edited = slice_config.read(written), slice_config.read(there)
-    return _left_out(history.keep_edits(fresh, written=before, edited=edited), edited, before)
-
-
-def _left_out(rows: Rows, edited: Rows, known: Mapping[SliceId, object]) -> Rows:
-    """Leave out every slice that has data but whose row the user took out of the config."""
-    gone = [s for s in known if s not in edited and s in rows and _has_data(rows, s)]
-    for slice_id in gone:
-        log.warning("z%s has data but no row in the config: left out", slice_id)
-    return slice_config.stamp_many(rows, _notes(gone, NOT_IN_CONFIG), append_notes=True)
-
-
-def _without_tiles(rows: Rows, state: State) -> Rows:
-    """Leave out every row whose slice has no raw tile: it was never acquired."""
-    absent = [s for s in rows if s not in state.acquisition.slices]
-    for slice_id in absent:
-        if rows[slice_id]["use"]:
-            log.warning("z%s stands in the config and has no raw tiles: left out", slice_id)
-    return slice_config.stamp_many(rows, _notes(absent, fate.NOT_ACQUIRED), append_notes=True)
-
-
-def _has_data(rows: Rows, slice_id: SliceId) -> bool:
-    return fate.NOT_ACQUIRED not in str(rows[slice_id]["notes"]).split("; ")
+    return roll_call.lay_edits(fresh, written=before, edited=edited)
 
 
 def _with_selection(rows: Rows, state: State) -> Rows:
     left_out = sorted(set(state.acquisition.ids) - set(state.selected()))
-    return slice_config.stamp_many(rows, _notes(left_out, NOT_SELECTED), append_notes=True)
-
-
-def _notes(ids: Iterable[SliceId], note: str) -> dict[SliceId, dict[str, object]]:
-    return {slice_id: {"use": False, "notes": note} for slice_id in ids}
+    return roll_call.leave_out_unselected(rows, left_out)
 
 
 def _say(selection: list[str] | None) -> str:

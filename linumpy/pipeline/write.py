@@ -1,7 +1,7 @@
 """Write the generated pages, or check them: ``python -m linumpy.pipeline.write [--check]``.
 
 What is generated: ``docs/reference/commands.md`` from the commands' ``Params``, ``stages.md`` from
-the graph, ``errors.md`` from the tree of errors.
+the graph, ``errors.md`` from the tree of errors; of the workflows what `pipeline.nextflow` says.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt
 from linumpy import errors
 from linumpy.cli import runtime
 from linumpy.cli.command import AnyCommand
-from linumpy.pipeline import registry
+from linumpy.pipeline import nextflow, registry
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.steps import STEPS
 
@@ -49,7 +49,8 @@ def main() -> int:
 def pages() -> dict[str, str]:
     """Return every generated file: path in the project → content."""
     made = {"commands": _commands(), "stages": _stages(), "errors": _errors()}
-    return {f"docs/reference/{name}.md": "\n".join(lines) + "\n" for name, lines in made.items()}
+    reference = {f"docs/reference/{name}.md": "\n".join(it) + "\n" for name, it in made.items()}
+    return reference | nextflow.pages()
 
 
 def _commands() -> Iterator[str]:

@@ -1,0 +1,73 @@
+"""Every slice that was seen has a row: what a run does to the record before its first stage."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from linumpy.core import fate
+from linumpy.core.slice_id import SliceId
+from linumpy.io import history, slice_config
+from linumpy.io.selection import NOT_IN_CONFIG, NOT_SELECTED
+from linumpy.io.slice_config import Rows
+
+log = logging.getLogger(__name__)
+
+
+def lay_edits(fresh: Rows, *, written: Rows, edited: Rows) -> Rows:
+    """Lay what the user changed over what was generated.
+
+    A slice with data whose row the user took out is left out (note ``not_in_config``).
+
+    Parameters
+    ----------
+    fresh : mapping
+        The rows as they are made now, one for every slice.
+    written : mapping
+        What was written last time; empty: the whole edited file is the user's.
+    edited : mapping
+        What stands in the user's file.
+    """
+    known = written or fresh
+    rows = history.keep_edits(fresh, written=written, edited=edited)
+    gone = [s for s in known if s not in edited and s in rows and is_acquired(rows, s)]
+    for slice_id in gone:
+        log.warning("z%s has data but no row in the config: left out", slice_id)
+    return slice_config.stamp_many(rows, _notes(gone, NOT_IN_CONFIG), append_notes=True)
+
+
+def leave_out_absent(rows: Rows, seen: Iterable[str]) -> Rows:
+    """Leave out every row whose slice has no raw tile: it was never acquired."""
+    known = set(seen)
+    absent = [s for s in rows if s not in known]
+    for slice_id in absent:
+        if rows[slice_id]["use"]:
+            log.warning("z%s stands in the config and has no raw tiles: left out", slice_id)
+    return slice_config.stamp_many(rows, _notes(absent, fate.NOT_ACQUIRED), append_notes=True)
+
+
+def leave_out_unselected(rows: Rows, unselected: Iterable[SliceId]) -> Rows:
+    """Leave out what ``--slices`` does not name."""
+    return slice_config.stamp_many(rows, _notes(unselected, NOT_SELECTED), append_notes=True)
+
+
+def final_count(
+    rows: Rows, seen: Iterable[SliceId], never_acquired: Iterable[SliceId]
+) -> dict[fate.Fate, int]:
+    """Return how many slices met which fate, once it is sure that none disappeared.
+
+    Raises
+    ------
+    Defect
+        If a slice that was seen has no row, or the fates do not add up.
+    """
+    # a row that the user wrote for a slice without tiles counts as not acquired
+    absent = {s for s in rows if not is_acquired(rows, s)} | {*never_acquired}
+    return fate.check_sum(rows, seen, absent)
+
+
+def is_acquired(rows: Mapping[SliceId, Mapping[str, object]], slice_id: SliceId) -> bool:
+    """Say whether a slice has raw tiles, by its row."""
+    return fate.NOT_ACQUIRED not in str(rows[slice_id]["notes"]).split("; ")
+
+
+def _notes(ids: Iterable[SliceId], note: str) -> dict[SliceId, dict[str, object]]:
+    return {slice_id: {"use": False, "notes": note} for slice_id in ids}

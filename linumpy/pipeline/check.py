@@ -1,0 +1,91 @@
+"""Parameters of a workflow, as the engine hands them over: unknown, missing, out of bounds."""
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from linumpy.cli import runtime
+from linumpy.core.slice_id import parse_ids
+from linumpy.errors import BadValue, MissingFile
+from linumpy.pipeline import nextflow
+
+IDS = ("slices", "keep", "leave_gap", "exclude")
+
+
+def check_parameters(name: str, text: str) -> None:
+    """Check the parameters of a workflow.
+
+    Parameters
+    ----------
+    name : {"preproc", "reconst_3d"}
+        Which workflow.
+    text : str
+        Its ``params``, as JSON.
+
+    Raises
+    ------
+    BadValue
+        Names what is unknown, missing or out of its bounds.
+    MissingFile
+        Names the path that does not exist.
+    """
+    workflow = next(one for one in nextflow.WORKFLOWS if one.name == name)
+    kind, given = workflow.params, json.loads(text)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = [key for key in given if key not in fields]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], fields, n=1)
+        raise BadValue(
+            f"{', '.join(f'--{key}' for key in unknown)}: no such parameter of {workflow.file}",
+            hint=f"did you mean --{near[0]}?" if near else "--help lists all",
+        )
+    values = _values(kind, given)
+    missing = [n for n, f in fields.items() if _is_missing(f) and n not in values]
+    if missing:
+        raise BadValue(f"--{missing[0]} is missing", hint="--help lists all parameters")
+    params = runtime.validate(kind(**values))
+    _check_paths(kind, params)
+    for key in IDS:
+        parse_ids(getattr(params, key, ()))
+    if (values.get("atlas") is None) != (values.get("input_orientation") is None):
+        raise BadValue(
+            "--atlas and --input_orientation belong together; one of them was given",
+            hint="give both, or neither",
+        )
+
+
+def _is_missing(field: dataclasses.Field[Any]) -> bool:
+    return runtime.default_of(field) is dataclasses.MISSING
+
+
+def _values(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given, lists as tuples; what is empty is left to its default."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if value is None or value == "":
+            continue
+        options = [hints[key], *get_args(hints[key])]
+        if any(getattr(one, "__origin__", None) is tuple for one in options):
+            parts = value if isinstance(value, list) else str(value).split()
+            values[key] = tuple(_text(key, part) for part in parts)
+        elif Path in options or str in options:
+            values[key] = Path(str(value)) if Path in options else str(value)
+        else:
+            values[key] = value
+    return values
+
+
+def _text(key: str, part: object) -> object:
+    """Return one value of a list; ids are text, also those that the engine took for numbers."""
+    return str(part) if key in IDS else part
+
+
+def _check_paths(kind: type[Any], params: object) -> None:
+    for name, is_source in runtime.roles(kind).items():
+        value = getattr(params, name)
+        if is_source and value is not None and not Path(value).exists():
+            raise MissingFile(f"--{name} {value} does not exist", hint="check the path")

@@ -1,0 +1,96 @@
+"""Give every slice that was acquired a row: the record with which a reconstruction starts."""
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from linumpy.cli.command import Command, Ids, Product, Source, SourceFlag
+from linumpy.cli.runtime import Job
+
+if TYPE_CHECKING:
+    from linumpy.core.geometry import Scan
+    from linumpy.core.slice_id import SliceId
+    from linumpy.io.slice_config import Rows
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """Give every slice that was acquired a row: the record with which a reconstruction starts.
+
+    The user's cells stand as they are. A slice with data and without a row is left out
+    (not_in_config), so is one that --slices does not name (not_selected), and an id without raw
+    tiles (not_acquired).
+    """
+
+    acquisition: Source
+    """acquisition.json: which slices have raw tiles"""
+    output_file: Product
+    """the record to start with"""
+    record: SourceFlag = None
+    """slice_config.csv as the user wants it; default: every slice is used"""
+    generated: SourceFlag = None
+    """slice_config.csv as preproc made it; default: what the history beside RECORD says"""
+    slices: Ids = ()
+    """reconstruct only these slices: 03-05,07"""
+    keep: Ids = ()
+    """slices that no automatic test may exclude; here it is only checked that they exist"""
+    leave_gap: Ids = ()
+    """excluded slices whose slot stays empty; here it is only checked that they exist"""
+
+
+def run(p: Params, job: Job) -> None:
+    """Read, lay the user's cells over what was generated, leave out what is not asked for."""
+    from linumpy.core.slice_id import parse_ids
+    from linumpy.errors import EmptySelection
+    from linumpy.io import acquisition, history, roll_call, selection, slice_config
+
+    scan = acquisition.read(p.acquisition)
+    _check_ids(p, scan)
+    generated = _generated(p, scan)
+    edited = generated if p.record is None else slice_config.read(p.record)
+    written = generated if p.generated is None else {}
+    rows = roll_call.lay_edits(generated, written=written, edited=edited)
+    rows = roll_call.leave_out_absent(rows, scan.extents)
+    if p.slices:
+        wanted = set(parse_ids(p.slices))
+        rows = roll_call.leave_out_unselected(rows, [s for s in scan.extents if s not in wanted])
+    if not selection.used(rows):
+        raise EmptySelection(
+            f"{p.record or p.acquisition}: no slice has use=true",
+            hint="set use=true for at least one slice that has raw tiles",
+        )
+    history.write_record(p.output_file, rows, before=p.record, author=job)
+
+
+def _generated(p: Params, scan: "Scan") -> "Rows":
+    """Return the rows before the user's edits, one for every slice that was acquired."""
+    from linumpy.io import history, slice_config
+
+    rows: Rows = {}
+    if p.generated is not None:
+        rows = slice_config.read(p.generated)
+    elif p.record is not None:
+        rows = history.replay(history.read(p.record)) or slice_config.read(p.record)
+    missing = [s for s in sorted({*scan.extents, *scan.never_acquired}) if s not in rows]
+    return {**rows, **{s: slice_config.new_row(s, use=True) for s in missing}}
+
+
+def _check_ids(p: Params, scan: "Scan") -> None:
+    """Refuse a flag that names a slice which does not exist."""
+    from linumpy.core.slice_id import parse_ids
+    from linumpy.errors import UnknownSlice
+
+    known: set[SliceId] = {*scan.extents, *scan.never_acquired}
+    for name in ("slices", "keep", "leave_gap"):
+        unknown = sorted(set(parse_ids(getattr(p, name))) - known)
+        if unknown:
+            raise UnknownSlice(
+                f"--{name} {', '.join(unknown)}: no such slice in {p.acquisition}",
+                hint=f"it holds {', '.join(scan.extents)}",
+            )
+
+
+COMMAND = Command(Params, run, stamps=("slice_id", "use", "notes"))
+main = COMMAND.main

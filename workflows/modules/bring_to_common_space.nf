@@ -1,0 +1,28 @@
+// All slices onto one canvas, by the shifts.
+process bring_to_common_space {
+    label 'wide'
+    publishDir "${params.output}", mode: 'copy', pattern: 'bring_to_common_space/*.{json,csv}'
+
+    input:
+    path slices, stageAs: 'slices/*'
+    path shifts
+    path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
+
+    output:
+    path 'bring_to_common_space', emit: folder  // slice_z03_normalize.ome.zarr, …
+
+    script:
+    """
+    linum_align_mosaics_3d_from_shifts.py slices ${shifts} bring_to_common_space \
+        --slice_config record/slice_config.csv ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
+    """
+
+    stub:
+    """
+    linum_align_mosaics_3d_from_shifts.py slices ${shifts} bring_to_common_space \
+        --slice_config record/slice_config.csv ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
+    mkdir bring_to_common_space
+    """
+}

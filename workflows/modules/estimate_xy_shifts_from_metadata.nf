@@ -1,0 +1,26 @@
+// Raw headers → shifts between slices, and what the headers say.
+process estimate_xy_shifts_from_metadata {
+    publishDir "${params.output}", mode: 'copy'
+
+    input:
+    path raw, stageAs: 'raw'
+
+    output:
+    path 'shifts_xy.csv', emit: shifts
+    path 'acquisition.json', emit: acquisition
+
+    script:
+    """
+    linum_estimate_xy_shift_from_metadata.py raw shifts_xy.csv \
+        ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
+    """
+
+    stub:
+    """
+    linum_estimate_xy_shift_from_metadata.py raw shifts_xy.csv \
+        ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
+    touch shifts_xy.csv acquisition.json
+    """
+}

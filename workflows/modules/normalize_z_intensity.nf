@@ -1,0 +1,29 @@
+// Brightness steps between slices out of the stack; the final volume.
+process normalize_z_intensity {
+    label 'wide'
+    publishDir "${params.output}", mode: params.publish_mode, pattern: '*.ome.zarr'
+    publishDir "${params.output}", mode: 'copy', saveAs: { it.endsWith('.zarr') ? null : it }
+
+    input:
+    path stack
+
+    output:
+    path '3d_volume.ome.zarr', emit: volume
+    path '3d_volume_z_normalization.json', emit: diagnostics
+
+    script:
+    """
+    linum_normalize_z_intensity.py ${stack} 3d_volume.ome.zarr \
+        ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
+    """
+
+    stub:
+    """
+    linum_normalize_z_intensity.py ${stack} 3d_volume.ome.zarr \
+        ${task.ext.args ?: ''} \
+        --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
+    mkdir 3d_volume.ome.zarr
+    touch 3d_volume_z_normalization.json
+    """
+}

@@ -1,0 +1,141 @@
+// From mosaic grids to the volume, slice_config_final.csv and the report.
+// nextflow run soct_3d_reconst.nf --input OUT --slice_config OUT/slice_config.csv --output OUT2
+nextflow.enable.dsl = 2
+
+include { check_parameters                       } from '../modules/check_parameters'
+include { start_record                           } from '../modules/start_record'
+include { list_slices as list_acquired           } from '../modules/list_slices'
+include { list_slices as list_used               } from '../modules/list_slices'
+include { list_slices as list_gaps               } from '../modules/list_slices'
+include { list_slices as list_pairs              } from '../modules/list_slices'
+include { auto_assess_quality                    } from '../modules/auto_assess_quality'
+include { detect_rehoming_events                 } from '../modules/detect_rehoming_events'
+include { process_slice                          } from '../modules/process_slice'
+include { record_failures as failed_slices       } from '../modules/record_failures'
+include { record_failures as failed_gaps         } from '../modules/record_failures'
+include { record_failures as failed_pairs        } from '../modules/record_failures'
+include { bring_to_common_space                  } from '../modules/bring_to_common_space'
+include { interpolate_missing_slice              } from '../modules/interpolate_missing_slice'
+include { finalise_interpolation                 } from '../modules/finalise_interpolation'
+include { register_pairwise                      } from '../modules/register_pairwise'
+include { auto_exclude_slices                    } from '../modules/auto_exclude_slices'
+include { stack                                  } from '../modules/stack'
+include { normalize_z_intensity                  } from '../modules/normalize_z_intensity'
+include { align_to_ras                           } from '../modules/align_to_ras'
+include { finish_record                          } from '../modules/finish_record'
+include { generate_report                        } from '../modules/generate_report'
+include { name_failures                          } from '../modules/name_failures'
+
+// A record is two files: what is decided, and who decided it when.
+def recordAt(path) {
+    def history = file(path.toString().replaceAll(/\.csv$/, '_history.jsonl'))
+    history.exists() ? [file(path), history] : [file(path)]
+}
+
+// Many paths as one value, in the order of their names, so that -resume finds them again.
+def gathered(ch) {
+    ch.toSortedList { a, b -> a.name <=> b.name }
+}
+
+workflow {
+    if (params.help) {
+        println file("${projectDir}/help.txt").text
+        return
+    }
+    check_parameters(groovy.json.JsonOutput.toJson(params), 'reconst_3d')
+    ch_input = check_parameters.out.checked.map { file(params.input) }  // folder that preproc wrote
+    ch_acquisition = ch_input.map { it / 'acquisition.json' }
+    ch_stage_shifts = ch_input.map { it / 'shifts_xy.csv' }
+
+    // the record: as given, as preproc made it, as an earlier run left it, or every slice in use
+    def made = ["${params.input}/slice_config.csv", "${params.output}/slice_config.csv"].find { file(it).exists() }
+    def chosen = params.slice_config ?: made
+    def is_other = params.slice_config && made && file(made).toRealPath() != file(chosen).toRealPath()
+    start_record(ch_acquisition, chosen ? recordAt(chosen) : [], is_other ? recordAt(made) : [])
+    ch_record = start_record.out.slice_config  // [ slice_config.csv, its history ], replaced stage by stage
+
+    list_acquired(ch_record, ch_acquisition, 'acquired')
+    ch_mosaics = list_acquired.out.lines.splitText().map { it.trim() }.filter { it }
+        .combine(ch_input)
+        .map { id, folder -> tuple(id, [folder / 'mosaics', folder].collect { it / "mosaic_grid_3d_z${id}.ome.zarr" }) }
+        .map { id, places -> tuple(id, places.find { it.exists() } ?: places[0]) }  // [ slice_id, mosaic ]
+    ch_all_mosaics = gathered(ch_mosaics.map { id, path -> path }.filter { it.exists() })
+
+    if (params.auto_assess_quality) {
+        auto_assess_quality(ch_record, ch_all_mosaics)
+        ch_record = auto_assess_quality.out.slice_config
+    }
+    ch_shifts = ch_stage_shifts
+    ch_rehoming = channel.value([])
+    if (params.detect_rehoming) {
+        detect_rehoming_events(ch_stage_shifts, ch_acquisition, ch_record, ch_all_mosaics)
+        ch_record = detect_rehoming_events.out.slice_config
+        ch_shifts = detect_rehoming_events.out.shifts
+        ch_rehoming = ch_shifts.concat(detect_rehoming_events.out.diagnostics).flatten().collect()
+    }
+
+    list_used(ch_record, ch_acquisition, 'used')
+    ch_used = list_used.out.lines.splitText().map { it.trim() }.filter { it }  // slice_id
+    process_slice(ch_used.join(ch_mosaics), ch_shifts)
+    ch_slices = gathered(process_slice.out.slice.map { id, path -> path })
+    failed_slices(ch_record, gathered(process_slice.out.failure), 'slice')
+    ch_record = failed_slices.out.slice_config
+
+    bring_to_common_space(ch_slices, ch_shifts, ch_record)
+    ch_common = bring_to_common_space.out.folder  // folder of slice_z03_normalize.ome.zarr, …
+
+    ch_fragments = channel.value([])
+    ch_filled = channel.value([])
+    ch_gap_files = channel.value([])
+    if (params.interpolate_missing_slices) {
+        list_gaps(ch_record, ch_acquisition, 'gaps')
+        ch_gaps = list_gaps.out.lines.splitText().map { it.trim() }.filter { it }
+            .combine(ch_common)
+            .map { line, folder ->
+                def (before, missing, after) = line.tokenize()
+                tuple(missing, folder / "slice_z${before}_normalize.ome.zarr", folder / "slice_z${after}_normalize.ome.zarr")
+            }  // [ slice_id, slice before, slice after ]
+        interpolate_missing_slice(ch_gaps)
+        ch_fragments = gathered(interpolate_missing_slice.out.fragment)
+        ch_filled = gathered(interpolate_missing_slice.out.slice)
+        ch_gap_files = gathered(interpolate_missing_slice.out.diagnostics.flatten())
+        failed_gaps(ch_record, gathered(interpolate_missing_slice.out.failure), 'gap')
+        ch_record = failed_gaps.out.slice_config
+    }
+    finalise_interpolation(ch_record, ch_fragments)
+    ch_record = finalise_interpolation.out.slice_config
+
+    list_pairs(ch_record, ch_acquisition, 'pairs')
+    ch_pairs = list_pairs.out.lines.splitText().map { it.trim() }.filter { it }
+        .combine(ch_common)
+        .map { line, folder ->
+            def (fixed, moving) = line.tokenize()
+            tuple(moving, folder / "slice_z${fixed}_normalize.ome.zarr", folder / "slice_z${moving}_normalize.ome.zarr")
+        }  // [ slice_id of the moving one, fixed, moving ]
+    register_pairwise(ch_pairs)
+    ch_transforms = gathered(register_pairwise.out.transform)
+    failed_pairs(ch_record, gathered(register_pairwise.out.failure), 'slice')
+    ch_record = failed_pairs.out.slice_config
+
+    if (params.auto_exclude_enabled) {
+        auto_exclude_slices(ch_record, ch_transforms)
+        ch_record = auto_exclude_slices.out.slice_config
+    }
+    def manual = params.manual_transforms ? [file(params.manual_transforms)] : []
+    stack(ch_common, ch_shifts, ch_transforms, ch_filled, ch_record, manual)
+    normalize_z_intensity(stack.out.volume)
+    ch_volume = normalize_z_intensity.out.volume
+
+    finish_record(ch_record, ch_acquisition)
+    ch_final = finish_record.out.slice_config
+    ch_top = ch_final.concat(ch_acquisition, ch_stage_shifts, ch_volume).flatten().collect()
+    ch_processed = gathered(process_slice.out.slice.map { id, path -> path }.mix(process_slice.out.diagnostics.flatten()))
+    generate_report(ch_top, ch_processed, ch_rehoming, gathered(ch_filled.mix(ch_gap_files).flatten()), ch_transforms, stack.out.tables)
+
+    ch_made = generate_report.out.report.concat(ch_volume)
+    if (params.atlas && params.input_orientation) {
+        align_to_ras(ch_volume, file(params.atlas))
+        ch_made = ch_made.concat(align_to_ras.out.volume)
+    }
+    name_failures(ch_final, ch_made.flatten().collect())
+}
