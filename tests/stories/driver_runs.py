@@ -24,7 +24,7 @@ FLAGS = ("--axial_resolution", 10, "--resolution", 50, "--workers", 1)
 class InlinePool:
     """`pipeline.pool.Pool` without processes."""
 
-    def __init__(self, n_processes: int, watch: object) -> None:
+    def __init__(self, n_processes: int, _watch: object) -> None:
         self.n_processes = n_processes
 
     def __enter__(self) -> Self:
