@@ -7,12 +7,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz docs
+.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz engine test-nextflow docs
 help:  ## show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY)  ## make the environment
 $(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@echo "making $(VENV) from requirements.lock: about a minute, the first time longer"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.7"
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock
@@ -55,6 +57,17 @@ crash: setup  ## kill writers and runs at many moments, compare what stands afte
 
 fuzz: setup  ## 100 000 examples of each law of the record (hours)
 	LINUMPY_EXAMPLES=100000 $(BIN)/pytest -n 2 --hypothesis-show-statistics tests/io tests/stack/test_shifts.py tests/core
+
+# Users with Nextflow 23.10 or newer on their PATH use theirs.
+ENGINE := .engine/nextflow
+engine: $(ENGINE)  ## Nextflow for a machine that has none, into .engine/ (Java 17, Maven)
+$(ENGINE): workflows/engine/pom.xml workflows/engine/nextflow
+	mvn -q -f workflows/engine/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.engine/lib
+	install -m 755 workflows/engine/nextflow $@
+
+test-nextflow: setup $(ENGINE)  ## both workflows on the real engine against the local driver (minutes)
+	$(ENGINE) -version
+	LINUMPY_ENGINE=$(CURDIR)/$(ENGINE) $(BIN)/pytest -v tests/workflows
 
 docs: setup  ## write the generated pages
 	$(BIN)/python -m linumpy.pipeline.write
