@@ -3,11 +3,13 @@
 A `Column` says which of them it holds. Errors raised here name no file: the caller adds the place.
 """
 
+import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Literal, TypeVar
 
 from linumpy.core.slice_id import SliceId
@@ -134,11 +136,15 @@ def parse_column(
     """
     if column.kind == "text":
         return list(cells), []
+    if column.kind == "id":  # each is another text: without the dict below
+        with contextlib.suppress(ValueError):
+            return list(map(SliceId, cells)), []
+    has_comma = table.decimal == "," and column.kind in _NUMBERS
     good: dict[str, Value] = {}
     refused: dict[str, BadValue] = {}
     for text in set(cells):
         try:
-            good[text] = parse(column, _with_point(column, text, table.decimal))
+            good[text] = parse(column, text.replace(",", ".") if has_comma else text)
         except BadValue as error:
             good[text] = column.default
             refused[text] = error
@@ -158,12 +164,13 @@ def parse_table(
     Columns outside the schema are text. A required column that is missing is a problem.
     """
     by_name = {column.name: column for column in schema}
-    transposed = list(zip(*table.records, strict=True)) or [()] * len(table.columns)
+    cells = list(chain.from_iterable(table.records))
+    n_columns = len(table.columns)
     values: dict[str, list[Value]] = {}
     problems = []
-    for name, cells in zip(table.columns, transposed, strict=True):
+    for i, name in enumerate(table.columns):
         column = by_name.get(name) or Column(name, "text", "")
-        values[name], wrong = parse_column(column, cells, table)
+        values[name], wrong = parse_column(column, cells[i::n_columns], table)
         problems += wrong
     for column in schema:
         if column.is_required and column.name not in table.columns:
@@ -177,12 +184,7 @@ def _looked_up(known: Mapping[K, T], keys: Sequence[K]) -> list[T]:
     """Return the value of every key; most columns hold one value in all rows."""
     if len(known) == 1:
         return [*known.values()] * len(keys)
-    return [known[key] for key in keys]
-
-
-def _with_point(column: Column, text: str, decimal: str) -> str:
-    """Return a number of a semicolon-separated file with a decimal point."""
-    return text.replace(",", ".") if decimal == "," and column.kind in _NUMBERS else text
+    return list(map(known.__getitem__, keys))
 
 
 def _parse_boolean(text: str) -> bool:

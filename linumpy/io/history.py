@@ -199,7 +199,7 @@ def undo(rows: RowsLike, changes: Iterable[Change]) -> Rows:
     return restored
 
 
-def keep_edits(fresh: RowsLike, *, written: RowsLike, edited: RowsLike) -> Rows:
+def keep_edits(fresh: RowsLike, *, written: RowsLike | None, edited: RowsLike) -> Rows:
     """Return rows that were made again, with a person's edits of the earlier file kept.
 
     A three-way merge by cell: where ``edited`` differs from ``written``, it wins over ``fresh``.
@@ -208,20 +208,30 @@ def keep_edits(fresh: RowsLike, *, written: RowsLike, edited: RowsLike) -> Rows:
     ----------
     fresh : mapping
         The rows as they are made now.
-    written : mapping
-        What the run wrote last time.
+    written : mapping or None
+        What the run wrote last time. None: ``edited`` is the person's as a whole, each of its
+        cells wins; give the cells that stand in the file (`slice_config.read_cells`).
     edited : mapping
         What stands in the file now. Rows that a person added stay; removing one changes nothing,
         since every slice has a row: ``use=false`` leaves it out.
     """
+    given = edited if written is None else _edits(written, edited)
     merged: Rows = {key: dict(row) for key, row in fresh.items()}
-    for key, row in edited.items():
-        for column, _old, new in _cells(key, written.get(key), row):
-            if key not in merged:
-                merged[key] = slice_config.new_row(key, use=False)
-            merged[key][column] = new
-            log.info("slice %s: %s=%s is kept, edited by hand", key, column, as_text(new))
+    for key, cells in given.items():
+        for column, new in cells.items():
+            row = merged.setdefault(key, slice_config.new_row(key, use=False))
+            if row.get(column) != new:
+                log.info("slice %s: %s=%s is kept, edited by hand", key, column, as_text(new))
+            row[column] = new
     return merged
+
+
+def _edits(written: RowsLike, edited: RowsLike) -> Rows:
+    """Return the cells that a person changed, added rows whole."""
+    return {
+        key: {column: new for column, _old, new in _cells(key, written.get(key), row)}
+        for key, row in edited.items()
+    }
 
 
 def _set(rows: Rows, slice_id: SliceId, column: str, value: Value) -> None:

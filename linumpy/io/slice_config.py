@@ -14,6 +14,8 @@ Who changed what is in `io.history`, the fate of a slice in `core.fate`, the shi
 import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,6 +76,26 @@ def read(path: str | Path) -> Rows:
     return rows
 
 
+def read_cells(path: str | Path) -> Rows:
+    """Return only the cells that stand in a record: no default for what is missing or empty.
+
+    What a person wrote, ``galvo_fix=false`` too, can be told from what was left open.
+
+    Raises
+    ------
+    MissingFile, BadFile, BadValue
+        As `read`.
+    """
+    rows = read(path)
+    found, _ = table.scan(path, CANONICAL_COLUMNS)
+    return {
+        key: {
+            name: row[name] for name, text in zip(found.columns, cells, strict=True) if text.strip()
+        }
+        for (key, row), cells in zip(rows.items(), found.records, strict=True)
+    }
+
+
 def problems(path: str | Path) -> list[Problem]:
     """Return everything that is wrong with a record, in the order of lines."""
     return parse(path)[1]
@@ -113,13 +135,13 @@ def to_bytes(rows: RowsLike) -> bytes:
     ids = [SliceId(key) for key in rows]
     if len(set(ids)) < len(ids):
         raise BadValue("two rows have the same slice id", hint="keep one of them")
-    shapes = dict.fromkeys(map(tuple, rows.values()))  # few, however many rows there are
-    texts = {}
-    for name in _ordered(dict.fromkeys(name for shape in shapes for name in shape)):
-        column = _column(name)
-        missing = "" if column.is_required else column.default  # an empty use is refused
-        values = [row.get(name, missing) for row in rows.values()]
-        texts[name] = list(ids) if column is KEY else _texts(column, ids, values)
+    names = _ordered(dict.fromkeys(chain.from_iterable(rows.values())))
+    # an id goes without saying, a row without use is refused
+    blank = {name: _column(name).default for name in names} | {"use": ""}
+    cells = list(chain.from_iterable({**blank, **row}.values() for row in rows.values()))
+    texts: dict[str, Sequence[str]] = {KEY.name: ids}  # the first of the names
+    for i, name in enumerate(names[1:], start=1):
+        texts[name] = _texts(_column(name), ids, cells[i :: len(names)])
     _check_keys(ids, rows)
     return table.to_bytes(texts)
 
@@ -244,7 +266,7 @@ def _rows(ids: list[Value], values: dict[str, list[Value]], names: Sequence[str]
     # A plain str keeps a row out of the garbage collector's sight: half the time of 10⁵ rows.
     values = values | {"slice_id": [str(slice_id) for slice_id in ids]}
     cells = [values.get(name) or [_column(name).default] * len(ids) for name in names]
-    rows = (dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True))
+    rows = map(dict, map(partial(zip, names), zip(*cells, strict=True)))
     return dict(zip(map(SliceId, ids), rows, strict=True))
 
 
@@ -262,22 +284,18 @@ def _update(slice_id: SliceId, row: Row, values: Stamps, *, append_notes: bool) 
 
 
 def _check_cell(slice_id: SliceId, name: str, value: object) -> Value:
-    checked = _located(slice_id, name, value)
-    if name == "slice_id" and checked != slice_id:
-        raise BadValue(
-            f"slice {slice_id}: slice_id={value!r} is another slice", hint="an id never changes"
-        )
-    return checked
-
-
-def _located(slice_id: SliceId, name: str, value: object) -> Value:
     try:
-        return columns.check(_column(name), value)
+        checked = columns.check(_column(name), value)
     except BadValue as error:
         found = table.quote(str(value))
         raise BadValue(
             f"slice {slice_id}: {name}={found} {error.message}", hint=error.hint
         ) from error
+    if name == "slice_id" and checked != slice_id:
+        raise BadValue(
+            f"slice {slice_id}: slice_id={value!r} is another slice", hint="an id never changes"
+        )
+    return checked
 
 
 def _column(name: str) -> Column:

@@ -7,14 +7,14 @@ columns a record has is in `io.slice_config` and `io.shifts`.
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from linumpy.errors import BadFile, BadValue, InputError, MissingFile
 
 LONGEST_QUOTE = 60  # characters of a cell that an error message repeats
-_NEEDS_QUOTES = re.compile(r'[",;\r\n]|^\s|\s$')
+_NEEDS_QUOTES = re.compile(r'[",;\r\n]|\0\s|\s\0')  # a NUL on either side of every text
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -117,11 +117,8 @@ def to_bytes(columns: Mapping[str, Sequence[str]]) -> bytes:
     BadValue
         If a text cannot be stored: a NUL character or half of a surrogate pair.
     """
-    cells = [
-        list(map({text: _quoted(text) for text in set(texts)}.__getitem__, texts))
-        for texts in columns.values()
-    ]
-    lines = [",".join(map(_quoted, columns)), *map(",".join, zip(*cells, strict=True))]
+    cells = map(_quoted, columns.values())
+    lines = [",".join(_quoted([*columns])), *map(",".join, zip(*cells, strict=True))]
     text = "\n".join(lines) + "\n"
     if "\0" in text:
         raise BadValue("a text of the table holds a NUL character", hint="remove it")
@@ -139,10 +136,19 @@ def quote(text: str) -> str:
     return repr(text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…")
 
 
-def _quoted(text: str) -> str:
-    if not _NEEDS_QUOTES.search(text):
-        return text
-    return '"' + text.replace('"', '""') + '"'
+def _quoted(texts: Sequence[str]) -> Sequence[str]:
+    """Return the texts with quotes around those that need them; mostly one search finds none."""
+    distinct = set(texts)
+    if not _needs_quotes(distinct):
+        return texts
+    quoted = {
+        text: '"' + text.replace('"', '""') + '"' for text in distinct if _needs_quotes([text])
+    }
+    return [quoted.get(text, text) for text in texts]
+
+
+def _needs_quotes(texts: Iterable[str]) -> bool:
+    return _NEEDS_QUOTES.search("\0" + "\0".join(texts) + "\0") is not None
 
 
 def _decode(raw: bytes) -> str:
@@ -174,15 +180,15 @@ def _decode(raw: bytes) -> str:
 
 def _parse(path: Path, text: str, known: dict[str, str]) -> tuple[Table, list[Problem]]:
     delimiter = _delimiter(text)
-    found = _records(text, delimiter)
-    if not found:
+    records = _records(text, delimiter)
+    header_line, header = next(records, (1, None))
+    if header is None:
         raise _Unreadable(
             Problem(1, "", "", "the file is empty", "its first line names the columns")
         )
-    header_line, header = found[0]
     columns, problems = _header(header_line, header, known)
     table = Table(path, columns, [], [], "," if delimiter == ";" else ".")
-    for line, cells in found[1:]:
+    for line, cells in records:
         if len(cells) == len(columns):
             table.lines.append(line)
             table.records.append(cells)
@@ -208,17 +214,16 @@ def _delimiter(text: str) -> str:
     return ";" if ";" in first and "," not in first else ","
 
 
-def _records(text: str, delimiter: str) -> list[tuple[int, tuple[str, ...]]]:
-    """Return (first line, cells) of every record that is not a blank line."""
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield (first line, cells) of every record that is not a blank line."""
     # A process-wide limit of 128 kB per cell by default; it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found = []
     line = 1
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
-                found.append((line, tuple(cells)))
+                yield line, tuple(cells)
             line = reader.line_num + 1
     except csv.Error as error:
         start = quote(re.split(r"\r\n|\r|\n", text)[line - 1])
@@ -231,7 +236,6 @@ def _records(text: str, delimiter: str) -> list[tuple[int, tuple[str, ...]]]:
                 'write " inside quotes as ""',
             )
         ) from error
-    return found
 
 
 def _header(

@@ -191,3 +191,27 @@ def test_a_persons_cells_win_when_the_record_is_made_again():
     assert merged["02"]["use"] is False
     assert set(merged) == {"00", "01", "02", "03", "09"}
     assert history.keep_edits(fresh, written=written, edited=written) == fresh
+
+
+def test_what_a_persons_file_says_wins_and_what_it_leaves_open_does_not(tmp_path, caplog):
+    "galvo_fix=false that was written down is not a column that is missing, nor an empty cell."
+    caplog.set_level("INFO")
+    (tmp_path / "full.csv").write_text("slice_id,use,galvo_fix\n00,true,false\n01,true,\n")
+    (tmp_path / "short.csv").write_text("slice_id,use\n00,true\n9,true\n")
+    fresh = slice_config.stamp_many(
+        {SliceId(n): slice_config.new_row(n, use=False, notes="thick") for n in range(3)},
+        {n: {"galvo_fix": True, "galvo_confidence": 0.9} for n in range(3)},
+    )
+
+    def laid(name):
+        cells = slice_config.read_cells(tmp_path / name)
+        return history.keep_edits(fresh, written=None, edited=cells)
+
+    assert laid("full.csv") == {
+        "00": fresh["00"] | {"use": True, "galvo_fix": False},
+        "01": fresh["01"] | {"use": True},
+        "02": fresh["02"],
+    }
+    assert "slice 00: galvo_fix=false is kept, edited by hand" in caplog.text
+    assert laid("short.csv")["00"]["galvo_fix"] is True
+    assert laid("short.csv")["09"] == slice_config.new_row(9, use=True)

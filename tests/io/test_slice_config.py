@@ -92,6 +92,19 @@ def test_extra_columns_survive_behind_the_canonical_ones(tmp_path):
     assert slice_config.read(tmp_path / "r.csv")["01"]["b"] == ""
 
 
+def test_the_cells_of_a_file_are_told_from_its_defaults(tmp_path):
+    "No column, an empty cell and a blank one say nothing; false says something."
+    path = tmp_path / "r.csv"
+    path.write_text("Use,galvo_fix,notes,slice_id,operator\n1,no,,7,JL\n0, ,x,8,\n")
+    assert slice_config.read_cells(path) == {
+        "07": {"use": True, "galvo_fix": False, "slice_id": "07", "operator": "JL"},
+        "08": {"use": False, "notes": "x", "slice_id": "08"},
+    }
+    path.write_text("slice_id,use\n7,\n")
+    with pytest.raises(BadValue, match="use='' is empty"):
+        slice_config.read_cells(path)
+
+
 def test_an_empty_record_is_a_header(tmp_path):
     "No slice is not no file."
     slice_config.write(tmp_path / "r.csv", {})
