@@ -12,7 +12,7 @@ from linumpy.io.slice_config import Rows
 log = logging.getLogger(__name__)
 
 
-def lay_edits(fresh: Rows, *, written: Rows, edited: Rows) -> Rows:
+def lay_edits(fresh: Rows, *, written: Rows | None, edited: Rows) -> Rows:
     """Lay what the user changed over what was generated.
 
     A slice with data whose row the user took out is left out (note ``not_in_config``).
@@ -21,12 +21,13 @@ def lay_edits(fresh: Rows, *, written: Rows, edited: Rows) -> Rows:
     ----------
     fresh : mapping
         The rows as they are made now, one for every slice.
-    written : mapping
-        What was written last time; empty: the whole edited file is the user's.
+    written : mapping or None
+        What was written last time; None: the whole edited file is the user's.
     edited : mapping
-        What stands in the user's file.
+        What stands in the user's file; only its cells (`slice_config.read_cells`) without
+        ``written``.
     """
-    known = written or fresh
+    known = fresh if written is None else written
     rows = history.keep_edits(fresh, written=written, edited=edited)
     gone = [s for s in known if s not in edited and s in rows and is_acquired(rows, s)]
     for slice_id in gone:

@@ -116,7 +116,7 @@ def _with_edits(fresh: Rows, state: State, written: Path) -> Rows:
     """Lay what the user changed over what was generated."""
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None:
-        return roll_call.lay_edits(fresh, written={}, edited=slice_config.read(given))
+        return roll_call.lay_edits(fresh, written=None, edited=slice_config.read_cells(given))
     if not there.exists() or not written.exists():
         return fresh
     before, edited = slice_config.read(written), slice_config.read(there)

@@ -1,7 +1,9 @@
 """Give every slice that was acquired a row: the record with which a reconstruction starts."""
 
 import logging
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linumpy.cli.command import Command, Ids, Product, Source, SourceFlag
@@ -42,16 +44,33 @@ class Params:
 
 def run(p: Params, job: Job) -> None:
     """Read, lay the user's cells over what was generated, leave out what is not asked for."""
-    from linumpy.core.slice_id import parse_ids
-    from linumpy.errors import EmptySelection
-    from linumpy.io import acquisition, history, roll_call, selection, slice_config
+    from linumpy.io import acquisition, history, roll_call, slice_config
 
     scan = acquisition.read(p.acquisition)
     _check_ids(p, scan)
     generated = _generated(p, scan)
-    edited = generated if p.record is None else slice_config.read(p.record)
-    written = generated if p.generated is None else {}
-    rows = roll_call.lay_edits(generated, written=written, edited=edited)
+    with tempfile.TemporaryDirectory() as folder:
+        edited, before = generated, p.record or p.generated
+        if p.record is not None and p.generated is not None:
+            cells = slice_config.read_cells(p.record)
+            edited = roll_call.lay_edits(generated, written=None, edited=cells)
+            # what preproc stamped is carried on, what the user changed stands as `user`
+            before = Path(folder) / "slice_config.csv"
+            person = history.Person(version=job.version)
+            history.write_record(before, edited, before=p.generated, author=person)
+        elif p.record is not None:
+            given = slice_config.read(p.record)
+            edited = roll_call.lay_edits(generated, written=generated, edited=given)
+        rows = _asked_for(p, scan, edited)
+        history.write_record(p.output_file, rows, before=before, author=job)
+
+
+def _asked_for(p: Params, scan: "Scan", rows: "Rows") -> "Rows":
+    """Leave out what has no raw tiles and what --slices does not name."""
+    from linumpy.core.slice_id import parse_ids
+    from linumpy.errors import EmptySelection
+    from linumpy.io import roll_call, selection
+
     rows = roll_call.leave_out_absent(rows, scan.extents)
     if p.slices:
         wanted = set(parse_ids(p.slices))
@@ -61,7 +80,7 @@ def run(p: Params, job: Job) -> None:
             f"{p.record or p.acquisition}: no slice has use=true",
             hint="set use=true for at least one slice that has raw tiles",
         )
-    history.write_record(p.output_file, rows, before=p.record, author=job)
+    return rows
 
 
 def _generated(p: Params, scan: "Scan") -> "Rows":
