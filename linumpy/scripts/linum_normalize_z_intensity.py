@@ -1,6 +1,7 @@
 """Take brightness steps between slices out of a stack, and write the final volume."""
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -145,9 +146,9 @@ def _brightness(p: Params, stack: "Volume", sections: "Sections", threshold: flo
         seams = seam_ratios(sections, read, windows, tissue_threshold=threshold)
         log.info("%d overlaps measured, %d seams compared", len(sections.ratios), len(seams))
         found = solve_gains(len(sections.names), [*sections.ratios, *seams])
-    log.info("loss in depth: %.1f %% per section", 100 * found.depth_loss)
+    log.info("loss in depth: × %.3f per section", math.exp(-found.depth_loss))
     for name, gain in zip(sections.names, found.log_gain, strict=True):
-        log.info("section %s: gain %+.1f %%", name, 100 * gain)
+        log.info("section %s: gain × %.3f", name, math.exp(gain))
     return found
 
 

@@ -424,7 +424,7 @@ def _metrics(found: Found, path: Path) -> diagnostics.Metrics:
     if not model.surface.n_cells:
         metrics.warn("no water above the tissue was seen; plane 0 is the mosaic's first")
     if refined.flagged and found.settings.margin_px:
-        metrics.warn(f"{len(refined.flagged)} tiles keep the stage's position")
+        metrics.warn(f"tiles that keep the stage's position: {len(refined.flagged)}")
     return metrics
 
 
