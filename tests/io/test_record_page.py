@@ -2,14 +2,17 @@
 
 import re
 
+import pytest
+
 from linumpy.io import slice_config
 from tests.io import record_page
 
 
-def test_the_tables_are_the_codes():
+@pytest.mark.parametrize("name", record_page.TABLES)
+def test_a_table_is_the_codes(name):
     "When this fails: python -m tests.io.record_page, and read the difference."
     text = record_page.PAGE.read_text(encoding="utf-8")
-    assert record_page.filled(text) == text
+    assert record_page.filled(text, name) == text
 
 
 def test_every_note_and_command_of_the_page_exists():
