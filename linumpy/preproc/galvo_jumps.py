@@ -32,21 +32,22 @@ _CLIP = 2.5
 # Texture is coherent over neighbouring B-scans: they are summed before their scatter is taken.
 _BSCANS_PER_BLOCK = 8
 _WINDOW = 21  # A-lines over which the scatter and the trend of steps are taken
-_BREAK_WEIGHT = 0.7
-_MAX_Z = 60.0  # keeps evidence finite on data without noise
+_MAX_Z = 10.0  # more is as certain; a straight border of tissue must not outvote all else
 # Independent samples in a return, as the correlation counts them; texture is smooth, they are few.
-_RETRACE_SAMPLES = 20
+_RETRACE_SAMPLES = 30
 _MAX_CORRELATION = 0.97
 _MAX_RETRACE_BSCANS = 200
+# What likeness may add to the evidence of the borders: this many times theirs, plus this much.
+_CREDIT, _CREDIT_ALONE = 4.0, 16.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hypotheses:
     """How well each start of the return explains the tiles.
 
-    ``strength[s]`` is in standard deviations; ``start`` is the best misplaced one, ``end`` the
-    strength of "already at the end", ``second`` that of the best unrelated one: what texture alone
-    reaches here.
+    ``strength[s]`` is in standard deviations. ``start`` is the strongest misplaced one and ``best``
+    the part of its strength that counts; ``end`` is the strength of "already at the end",
+    ``second`` the best of unrelated starts: what texture alone reaches here.
     """
 
     strength: Array
@@ -60,8 +61,9 @@ class Hypotheses:
 def judge(aips: Sequence[NDArray[np.float32]], n_pixel_return: int) -> Hypotheses:
     """Judge every start of a return of ``n_pixel_return`` A-lines.
 
-    ``strength² = ½ b² + ½ j² + r²``: j and b are the weaker border's jump and break, r² is twice
-    the log-likelihood ratio of the retrace correlation ρ, −m ln(1 − ρ²).
+    ``strength² = ½ e² + ½ j² + r²``: j is the weaker border's jump (0 where both go the same way),
+    e that of √(jump² + break²), and r² = −m ln(1 − ρ²) is twice the log-likelihood ratio of the
+    retrace correlation ρ > 0 over m samples. Of ``best``, r² is bounded by 4 (½ e² + ½ j²) + 16.
 
     Parameters
     ----------
@@ -74,23 +76,25 @@ def judge(aips: Sequence[NDArray[np.float32]], n_pixel_return: int) -> Hypothese
     steps = _pool_steps(aips)
     jump = _jumps(steps)
     jump_back = np.roll(jump, -n_pixel_return)
-    edge = np.hypot(jump, _BREAK_WEIGHT * _breaks(steps))
+    edge = np.hypot(jump, _breaks(steps))
     weaker_jump = np.minimum(np.abs(jump), np.abs(jump_back)) * (jump * jump_back < 0)
     weaker_edge = np.minimum(edge, np.roll(edge, -n_pixel_return))
     retrace = _retrace(aips, n_pixel_return)
     positive = np.clip(retrace, 0.0, _MAX_CORRELATION)
-    strength = np.sqrt(
-        0.5 * weaker_edge**2 + 0.5 * weaker_jump**2 - _RETRACE_SAMPLES * np.log1p(-(positive**2))
-    )
+    borders = 0.5 * weaker_edge**2 + 0.5 * weaker_jump**2
+    likeness = -_RETRACE_SAMPLES * np.log1p(-(positive**2))
     end = n_lines - n_pixel_return
+    strength = np.sqrt(borders + likeness)
     misplaced = strength.copy()
     misplaced[end] = -1.0
     start = int(np.argmax(misplaced))
+    # Tissue can look like its own reverse: likeness may clear a slice, but alone it moves nothing.
+    credited = min(float(likeness[start]), _CREDIT * float(borders[start]) + _CREDIT_ALONE)
     return Hypotheses(
         strength=strength,
         retrace=retrace,
         start=start,
-        best=float(strength[start]),
+        best=float(np.sqrt(borders[start] + credited)),
         end=float(strength[end]),
         second=_best_unrelated(strength, (start, end), n_pixel_return),
     )
@@ -98,11 +102,15 @@ def judge(aips: Sequence[NDArray[np.float32]], n_pixel_return: int) -> Hypothese
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Weighted sums over blocks of B-scans, shape (n_blocks, N): steps, their size, weights."""
+    """Weighted sums over blocks of B-scans, shape (n_blocks, N): steps, their size, weights.
+
+    ``limit`` is where steps were clipped.
+    """
 
     signed: Array
     size: Array
     weight: Array
+    limit: float
 
 
 def _pool_steps(aips: Sequence[NDArray[np.float32]]) -> _Steps:
@@ -118,7 +126,7 @@ def _pool_steps(aips: Sequence[NDArray[np.float32]]) -> _Steps:
         signed.append(np.add.reduceat(clipped, starts, axis=1).T)
         size.append(np.add.reduceat(np.abs(clipped), starts, axis=1).T)
         weight_sums.append(np.add.reduceat(weight, starts, axis=1).T)
-    return _Steps(np.concatenate(signed), np.concatenate(size), np.concatenate(weight_sums))
+    return _Steps(np.concatenate(signed), np.concatenate(size), np.concatenate(weight_sums), limit)
 
 
 def _steps_of(aip: NDArray[np.float32], bright: float) -> tuple[Array, Array]:
@@ -137,8 +145,9 @@ def _jumps(steps: _Steps) -> Array:
     and coherent texture widen it. Slow trends (vignetting) are taken out.
     """
     variance = (steps.signed**2).sum(axis=0)
-    local = _running_median(variance) + 0.05 * float(np.median(variance))
-    z = steps.signed.sum(axis=0) / np.sqrt(np.maximum(local, 1e-12))
+    # limit²: where there is less tissue than one bright pixel, nothing is significant
+    local = _running_median(variance) + 0.05 * float(np.median(variance)) + steps.limit**2
+    z = steps.signed.sum(axis=0) / np.sqrt(local)
     z -= _running_median(z)
     # independent blocks would give a deviation of 1; correlated ones give more, none can give less
     jumps: Array = np.clip(z / max(_robust_deviation(z), 1.0), -_MAX_Z, _MAX_Z)

@@ -25,8 +25,8 @@ THRESHOLD = 0.6
 
 MAX_BSCANS = 64  # per tile; more add nothing that other tiles do not, and cost reading time
 _CANDIDATES = 3  # times n_samples
-# Calibrated on simulated slices (docs/decisions/0002-galvo.md): no clean slice of 1000 above.
-_EVEN_RATIO = 1.3
+# Calibrated on simulated slices, never on a real one (docs/decisions/0002-galvo.md).
+_EVEN_RATIO = 1.4
 _STEEPNESS = 4.0
 _DECIMALS = 3
 
@@ -223,7 +223,7 @@ def confidence_of(best: float, end: float, second: float) -> float:
 
     Examples
     --------
-    >>> [round(confidence_of(best, 1.0, 2.0), 2) for best in (1.0, 3.9, 12.0)]
+    >>> [round(confidence_of(best, 1.0, 2.0), 2) for best in (1.0, 4.2, 12.0)]
     [0.01, 0.6, 0.99]
     """
     ratio = best / (end + second / 2 + 1)
