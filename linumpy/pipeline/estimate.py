@@ -11,13 +11,24 @@ from linumpy.errors import NoSpace
 from linumpy.pipeline.state import State
 
 FLOAT = 4
-COMPRESSED = 0.88
-"""Share that blosc leaves of float32 speckle; ``make bench`` prints the measured one."""
-PROCESS_BYTES = 200e6
-"""What one Python process holds with its libraries before it reads a tile."""
-TILES_IN_FLIGHT = 6
-COPIES = 3.0
-"""Copies of a slice at working resolution: processed, common space, stack and pyramid."""
+# All of these were measured on simulated acquisitions of 1 MB to 2.4 GB, 1 to 3 workers.
+MOSAIC_LEFT = 0.87
+"""Share that blosc leaves of the float32 speckle of a mosaic."""
+WORKED_LEFT = 0.6
+"""The same at working resolution, where there is less noise and zeros around the tissue."""
+SLICE_COPIES = 2.0
+"""Volumes of the size of a slice: processed, in the common space."""
+VOLUME_COPIES = 2.15
+"""Volumes of the size of the whole: the stack, and the final one with its pyramid."""
+PAGES_BYTES = 1.4e6
+"""The report, the record, pictures and diagnostics."""
+PROCESS_BYTES = 100e6
+"""What one process holds of its own before it reads a tile: the libraries are shared."""
+TILES_IN_FLIGHT = 2
+"""Raw tiles that a worker has in memory."""
+BLOCKS_IN_FLIGHT = 3
+BLOCK_BYTES = 40e6
+"""A worker's blocks at working resolution: a whole slice where that is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +47,16 @@ def needs(state: State, job: Job) -> Needs:
     slices = [state.acquisition.slices[s] for s in state.selected()]
     raw = sum(_raw_bytes(s) for s in slices)
     mosaics = sum(_mosaic_bytes(s) for s in slices)
-    worked = sum(_worked_voxels(s, state) for s in slices) * FLOAT
+    worked = SLICE_COPIES * sum(_worked_voxels(s, state) for s in slices)
+    worked += VOLUME_COPIES * _volume_voxels(slices, state)
     tile = max(_tile_bytes(s) for s in slices)
+    block = min(max(_worked_voxels(s, state) for s in slices) * FLOAT, BLOCK_BYTES)
+    each = PROCESS_BYTES + TILES_IN_FLIGHT * tile + BLOCKS_IN_FLIGHT * block
     return Needs(
         raw=raw,
-        disk=COMPRESSED * mosaics + COPIES * COMPRESSED * worked,
+        disk=MOSAIC_LEFT * mosaics + WORKED_LEFT * FLOAT * worked + PAGES_BYTES,
         disk_free=shutil.disk_usage(_existing(state.layout.out)).free,
-        memory=(job.workers + 1) * PROCESS_BYTES + job.workers * TILES_IN_FLIGHT * tile,
+        memory=PROCESS_BYTES + job.workers * each,
         memory_allowed=job.max_memory_bytes,
     )
 
@@ -81,14 +95,33 @@ def _mosaic_bytes(raw: RawSlice) -> float:
 
 
 def _worked_voxels(raw: RawSlice, state: State) -> float:
-    """Voxels of a slice at working resolution, overlaps counted once (20 % on each side)."""
+    """Return the voxels of a slice at working resolution."""
+    depth_px = math.ceil(_depth_um(raw, state) / state.params.resolution)
+    return _plane_pixels(raw, state) * float(depth_px)
+
+
+def _volume_voxels(slices: list[RawSlice], state: State) -> float:
+    """Return the voxels of the whole: a cut interval for each slice, the last one in full."""
+    numbers = [s.slice_id.number for s in slices]
+    interval_um = state.slicing_interval_mm * 1000
+    depth_um = (max(numbers) - min(numbers)) * interval_um + _depth_um(slices[-1], state)
+    plane = max(_plane_pixels(s, state) for s in slices)
+    return plane * float(math.ceil(depth_um / state.params.resolution))
+
+
+def _plane_pixels(raw: RawSlice, state: State) -> float:
+    """Return the pixels of a plane at working resolution, overlaps (20 %) counted once."""
     info, (rows, columns) = raw.tiles[0].info, raw.grid
     resolution = state.params.resolution
-    axial_um = state.params.axial_resolution or info.axial_um or resolution
-    depth = min(info.nz * axial_um, state.params.crop_interface_out_depth) / resolution
     height = (1 + 0.8 * (rows - 1)) * info.height_um / resolution
     width = (1 + 0.8 * (columns - 1)) * info.width_um / resolution
-    return float(math.ceil(depth) * math.ceil(height) * math.ceil(width))
+    return float(math.ceil(height) * math.ceil(width))
+
+
+def _depth_um(raw: RawSlice, state: State) -> float:
+    info = raw.tiles[0].info
+    axial_um = state.params.axial_resolution or info.axial_um or state.params.resolution
+    return float(min(info.nz * axial_um, state.params.crop_interface_out_depth))
 
 
 def _existing(path: Path) -> Path:
