@@ -64,7 +64,6 @@ def _plan_rehoming(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage(step.stage)
     mosaics = [out.mosaic(s) for s in state.selected() if out.mosaic(s).exists()]
-    info = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info
     return [
         state.task(
             step,
@@ -75,7 +74,8 @@ def _plan_rehoming(step: Step, state: State) -> list[Task]:
             slice_config_in=state.record,
             slice_config_out=folder / RECORD,
             mosaics=out.mosaics,
-            tile_fov_mm=(info.width_um / 1000, info.height_um / 1000),
+            acquisition=out.acquisition,
+            tile_fov_mm=(),
             diagnostics=None,
         )
     ]
@@ -300,6 +300,7 @@ STEPS = (
             "slice_config_in",
             "slice_config_out",
             "mosaics",
+            "acquisition",
             "tile_fov_mm",
             "diagnostics",
         ),

@@ -153,7 +153,7 @@ def _write_report(
 
     folder = p.diagnostics or p.out_shifts.parent
     folder.mkdir(parents=True, exist_ok=True)
-    common = None if p.tile_fov_mm else common_step_mm(rows, max_shift_mm=p.max_shift_mm)
+    common = None if limits.tile_fov_mm else common_step_mm(rows, max_shift_mm=p.max_shift_mm)
     if common is not None:
         log.warning("long steps are multiples of %.3f mm; if so, pass --tile_fov_mm", common)
     content = report(rows, fixed, events, images, limits)
