@@ -18,16 +18,6 @@ Watch = Callable[[str, float], None]
 """Called with a task's label and the fraction of it that is done."""
 
 
-def _result(future: Future[Outcome]) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise OutOfMemory(
-            "a worker process was ended from outside, as a rule for want of memory",
-            hint="run the same command again with fewer --workers; what is done stays done",
-        ) from error
-
-
 class Pool:
     """Worker processes for a whole run; ``with Pool(2, watch) as pool: pool.perform(orders)``."""
 
@@ -60,14 +50,29 @@ class Pool:
         self._listener.join(timeout=2)
 
     def perform(self, orders: Iterable[Order]) -> Iterable[Outcome]:
-        """Do the orders, as many at a time as there are processes; yield outcomes as they come."""
+        """Do the orders, as many at a time as there are processes; yield outcomes as they come.
+
+        Raises
+        ------
+        OutOfMemory
+            If a worker was ended from outside.
+        """
+        try:
+            yield from self._perform(orders)
+        except BrokenProcessPool as error:
+            raise OutOfMemory(
+                "a worker process was ended from outside, as a rule for want of memory",
+                hint="run the same command again with fewer --workers; what is done stays done",
+            ) from error
+
+    def _perform(self, orders: Iterable[Order]) -> Iterable[Outcome]:
         waiting: set[Future[Outcome]] = {
             self._executor.submit(worker.perform, order) for order in orders
         }
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield _result(future)
+                yield future.result()
 
     def _listen(self) -> None:
         while (message := self._messages.get()) is not None:

@@ -73,7 +73,10 @@ def build_cumulative_shifts(
         raise BadValue(f"resolution is {resolution} mm", hint="give a positive number of mm")
     positions = _positions(_steps(shifts))
     unit_mm = 1.0 if resolution is None else resolution
-    selected = {key: _position(SliceId(key), positions) for key in selected_slice_ids}
+    ids = {key: SliceId(key) for key in selected_slice_ids}
+    if not positions and len(ids) == 1:  # an acquisition of one slice has no transition
+        positions = dict.fromkeys(ids.values(), (0.0, 0.0))
+    selected = {key: _position(slice_id, positions) for key, slice_id in ids.items()}
     return {key: (x_mm / unit_mm, y_mm / unit_mm) for key, (x_mm, y_mm) in selected.items()}
 
 

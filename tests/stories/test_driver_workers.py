@@ -1,0 +1,80 @@
+"""The pool of processes: the same bytes for any number of workers, and after a sudden end."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from linumpy.io import atomic
+from linumpy.pipeline import local, summary
+from tests.stories.driver_runs import FLAGS, Run
+
+COMMAND = [sys.executable, str(Path(sys.executable).parent / "linum_reconstruct.py")]
+SEED = 2026
+pytestmark = pytest.mark.story
+
+
+@pytest.fixture
+def no_page(monkeypatch):
+    """Write no page: what is compared is the record and the volume."""
+
+    def write_report(state):
+        atomic.write_json(state.layout.report.with_suffix(".json"), {"implied_axial": None})
+
+    monkeypatch.setattr(summary, "write_report", write_report)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_same_bytes_for_any_number_of_workers(finished, tmp_path, no_page, workers):
+    "Record and volume are those of a run without processes."
+    run = Run(finished.raw, tmp_path / "out", (*FLAGS[:-1], workers))
+    assert run.go() == 0
+    assert run.volume_bytes() == finished.volume_bytes()
+
+
+def test_a_worker_that_is_killed_ends_the_run_and_it_goes_on(
+    finished, tmp_path, no_page, capsys, monkeypatch
+):
+    "Killed from outside (for want of memory, as a rule): 1, said, and no slice has failed."
+    run = Run(finished.raw, tmp_path / "out", (*FLAGS[:-1], 2))
+    run_stage = local.Runner._run_stage
+
+    def kill_a_worker(runner, step, tasks):
+        if step.stage == "process_slice":
+            multiprocessing.active_children()[0].kill()
+        run_stage(runner, step, tasks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.Runner, "_run_stage", kill_a_worker)
+        assert run.go() == 1
+    message = capsys.readouterr().err
+    assert "a worker process was ended from outside" in message
+    assert "fewer --workers" in message
+    assert "Traceback" not in message
+    assert run.go() == 0
+    assert run.volume_bytes() == finished.volume_bytes()
+
+
+@pytest.mark.parametrize("stage", ["create_mosaic_grid", "register_pairwise"])
+def test_a_run_that_is_killed_goes_on(finished, tmp_path, no_page, stage):
+    "SIGKILL to the whole group somewhere in a stage; make crash draws many more moments."
+    run = Run(finished.raw, tmp_path / "out", (*FLAGS[:-1], 2))
+    command = [*COMMAND, *map(str, (run.raw, run.out, *run.flags))]
+    log = run.out / "linumpy.log"
+    with subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while not log.exists() or f"{stage}: begins" not in log.read_text():
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(random.Random(f"{SEED}{stage}").uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert run.go() == 0
+    assert run.volume_bytes() == finished.volume_bytes()
+    assert not list(run.out.rglob(".*.partial"))
