@@ -145,11 +145,12 @@ class Runner:
 
         A slice that is left out anyway does not fail the run.
         """
-        rows = self.state.rows
-        updates: dict[SliceId, dict[str, object]] = {}
         for outcome in failed:
             if not outcome.task.unit:
                 raise outcome.error or Defect(f"{step.stage} failed")
+        rows = self.state.rows
+        updates: dict[SliceId, dict[str, object]] = {}
+        for outcome in failed:
             slice_id = SliceId(outcome.task.unit)
             if step.over == "slice" and not rows[slice_id]["use"]:
                 log.warning("z%s has use=false, so the run goes on without it", slice_id)
