@@ -176,7 +176,8 @@ def parse_table(
         if column.is_required and column.name not in table.columns:
             found = ", ".join(table.columns)
             what = f"there is no column {column.name!r}; the header names {quote(found)}"
-            problems.append(Problem(1, "", found, what, f"add a column {column.name}", BadFile))
+            hint = f"add a column {column.name}"
+            problems.append(Problem(table.header_line, "", found, what, hint, BadFile))
     return values, problems
 
 

@@ -3,6 +3,7 @@
 One row per transition; how they add up to positions is in `stack.shifts`.
 """
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def _with_plain_flags(found: Table) -> Table:
         (*cells[:i], _FLAGS.get(cells[i].strip(), cells[i]), *cells[i + 1 :])
         for cells in found.records
     ]
-    return Table(found.path, found.columns, records, found.lines, found.decimal)
+    return dataclasses.replace(found, records=records)
 
 
 def _shift(values: dict[str, list[Value]], i: int) -> Shift:

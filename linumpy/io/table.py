@@ -48,8 +48,9 @@ class Problem:
 class Table:
     """The cells of a CSV file; every record has one cell per column.
 
-    ``lines[i]`` is the line on which ``records[i]`` starts. ``decimal`` is "," in a
-    semicolon-separated file, as spreadsheets of those countries write it, else ".".
+    ``header_line`` is the line of the header, ``lines[i]`` the one on which ``records[i]`` starts.
+    ``decimal`` is "," in a semicolon-separated file, as spreadsheets of those countries write it,
+    else ".".
     """
 
     path: Path
@@ -57,6 +58,7 @@ class Table:
     records: list[tuple[str, ...]]
     lines: list[int]
     decimal: str
+    header_line: int
 
 
 class _Unreadable(Exception):
@@ -101,7 +103,7 @@ def scan(path: str | Path, known: Sequence[str]) -> tuple[Table, list[Problem]]:
     try:
         return _parse(path, _decode(raw), {name.casefold(): name for name in known})
     except _Unreadable as stop:
-        return Table(path, (), [], [], "."), [stop.problem]
+        return Table(path, (), [], [], ".", 1), [stop.problem]
 
 
 def to_bytes(columns: Mapping[str, Sequence[str]]) -> bytes:
@@ -187,7 +189,7 @@ def _parse(path: Path, text: str, known: dict[str, str]) -> tuple[Table, list[Pr
             Problem(1, "", "", "the file is empty", "its first line names the columns")
         )
     columns, problems = _header(header_line, header, known)
-    table = Table(path, columns, [], [], "," if delimiter == ";" else ".")
+    table = Table(path, columns, [], [], "," if delimiter == ";" else ".", header_line)
     for line, cells in records:
         if len(cells) == len(columns):
             table.lines.append(line)

@@ -44,6 +44,8 @@ def test_the_pages_example_is_read_typed_and_in_its_order(rows):
     assert rows["02"]["notes"] == "Motion artifact — interpolated"
     assert rows["07"]["interpolation_failed"] is True
     assert tuple(rows["00"]) == slice_config.CANONICAL_COLUMNS
+    assert {type(row["slice_id"]) for row in rows.values()} == {str}
+    assert {type(key) for key in rows} == {SliceId}
 
 
 def test_the_pages_example_is_written_byte_for_byte(rows, tmp_path):
@@ -191,6 +193,29 @@ def test_a_value_that_does_not_fit_is_refused(rows, column, given, says):
             slice_config.to_bytes({SliceId(3): row})
 
 
+@pytest.mark.parametrize(
+    ("values", "whole"),
+    [
+        (
+            {"use": "x" * 61},
+            f"slice 03: use='{'x' * 59}…' is not a boolean (true, 1, yes, false, 0, no); "
+            "write true or false",
+        ),
+        ({"slice_id": 4}, "slice 03: slice_id=4 is another slice; an id never changes"),
+        (
+            {"NOTES": "x"},
+            "slice 03: NOTES='x' 'NOTES' cannot be a column; "
+            "write the name without blanks, in lower case",
+        ),
+    ],
+)
+def test_a_refused_stamp_says_what_to_do(rows, values, whole):
+    "The whole message."
+    with pytest.raises(BadValue) as caught:
+        slice_config.stamp(rows, "03", values)
+    assert str(caught.value) == whole
+
+
 def test_an_unknown_slice_is_named(rows):
     "Stamping what is not there is an error, not a new row."
     with pytest.raises(UnknownSlice, match="slice 42 is not in the record; it holds 00, 01"):
@@ -205,13 +230,20 @@ def test_notes_are_appended_once(rows):
         rows = slice_config.stamp(rows, "00", {"notes": "thick"}, append_notes=True)
     assert rows["00"]["notes"] == "calibration_slice; thick"
     assert slice_config.stamp(rows, "00", {"notes": "new"})["00"]["notes"] == "new"
+    assert slice_config.stamp_many(rows, {0: {"notes": "new"}})["00"]["notes"] == "new"
+    bare = slice_config.stamp({SliceId(7): {"use": True}}, 7, {"notes": "x"}, append_notes=True)
+    assert bare["07"]["notes"] == "x"
+    assert slice_config.join_notes("a b", "a") == "a b; a"
 
 
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
         ({"07": {"notes": "x"}}, "slice 07: use='' is empty, a boolean is needed"),
-        ({"7": {"use": True}, "07": {"use": True}}, "two rows have the same slice id"),
+        (
+            {"7": {"use": True}, "07": {"use": True}},
+            "^two rows have the same slice id; keep one of them$",
+        ),
         ({"07": {"use": True, "slice_id": "08"}}, "slice 07: slice_id='08' is another slice"),
         ({"07": {"use": True, "notes": "a\0b"}}, "NUL character"),
         ({"07": {"use": True, "notes": "\ud800"}}, "half of a surrogate pair"),
@@ -263,7 +295,7 @@ def test_fragments_of_a_folder_are_merged(rows, tmp_path, caplog):
     assert merged["02"]["interpolation_method_used"] == "zmorph"
     assert merged["09"] == slice_config.new_row(9, use=False, notes="failed: x: y")
     assert list(merged) == [*rows, "09"]
-    assert "slice 09: only a fragment names it" in caplog.text
+    assert caplog.messages == ["slice 09: only a fragment names it; added with use=false"]
 
 
 def test_sources_of_fragments(rows, tmp_path):
@@ -276,7 +308,8 @@ def test_sources_of_fragments(rows, tmp_path):
     assert slice_config.merge_fragments(rows, []) == rows
     (tmp_path / "empty").mkdir()
     assert slice_config.merge_fragments(rows, tmp_path / "empty") == rows
-    with pytest.raises(MissingFile, match="nowhere does not exist"):
+    missing = "nowhere does not exist; give the folder of the fragments$"
+    with pytest.raises(MissingFile, match=missing):
         slice_config.merge_fragments(rows, tmp_path / "nowhere")
 
 
@@ -287,8 +320,53 @@ def test_fragments_that_contradict_are_refused(rows, tmp_path):
     other.write_text("slice_id,interpolated\n2,true\n")
     assert slice_config.merge_fragments(rows, [first, other])["02"]["interpolated"] is True
     other.write_text("slice_id,interpolated\n2,false\n")
-    with pytest.raises(BadFile, match=r"other.csv: slice 02 has interpolated='false', but .*true"):
+    with pytest.raises(BadFile) as caught:
         slice_config.merge_fragments(rows, [first, other])
+    assert str(caught.value) == (
+        f"{other}: slice 02 has interpolated='false', but {first} says 'true'; "
+        "one stage stamps a column once; remove the fragment that is stale"
+    )
+
+
+def test_fragments_may_each_have_their_notes(rows, tmp_path):
+    "They are joined, in the order of the alphabet, each once."
+    paths = [tmp_path / f"{name}.csv" for name in "abc"]
+    for path, note in zip(paths, ("y", "x", "y"), strict=True):
+        path.write_text(f"slice_id,notes\n3,{note}\n")
+    merged = slice_config.merge_fragments(rows, paths)
+    assert merged["03"]["notes"] == "rehomed after tile-column expansion; x; y"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("1,1,\n1,0,0\n3,0,2\n4,?,\nx\n", "line 3: slice_id='1' is slice 01"),
+        ("1,1,2\n2,?,\nx\n", "line 2: quality_score='2' is outside"),
+        ("1,1,\nx\n2,?,\n", "line 3: 1 cells where the header names 3"),
+    ],
+)
+def test_the_first_line_that_is_wrong_is_named(rows, tmp_path, lines, says):
+    "Of a record and of a fragment, whatever is wrong there."
+    path = tmp_path / "slice_z02_manifest.csv"
+    path.write_text(f"slice_id,use,quality_score\n{lines}")
+    for read in (slice_config.read, lambda one: slice_config.merge_fragments(rows, one)):
+        with pytest.raises((BadFile, BadValue), match=says):
+            read(path)
+
+
+def test_each_duplicate_names_the_row_that_was_first(tmp_path):
+    "In any spelling; rows between them are not suspected."
+    path = tmp_path / "r.csv"
+    path.write_text("use,slice_id\n1,5\n1,6\n0,05\n1,7\n0,6.0\n1,\n1,\n")
+    found = [(one.line, one.found, one.what, one.hint) for one in slice_config.problems(path)]
+    duplicate = "is slice {}, which already stands on line {}"
+    empty = ("", "is empty, a slice id is needed", "write it as in 07 or 100")
+    assert found == [
+        (4, "05", duplicate.format("05", 2), "keep one of the two rows"),
+        (6, "6.0", duplicate.format("06", 3), "keep one of the two rows"),
+        (7, *empty),
+        (8, *empty),
+    ]
 
 
 @pytest.mark.parametrize(

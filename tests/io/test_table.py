@@ -37,9 +37,11 @@ def test_the_parts_of_a_table(tmp_path):
     assert found.path == tmp_path / "t.csv"
     assert found.columns == ("use", "Mine", "slice_id")
     assert found.records == [("1", "a", "7"), ("0", "b", "8")]
-    assert found.lines == [3, 5]
+    assert (found.header_line, found.lines) == (2, [3, 5])
     assert found.decimal == "."
     assert scanned(tmp_path, b"use;slice_id\n1;7\n")[0].decimal == ","
+    assert scanned(tmp_path, b"\nuse;slice_id\n1;7\n")[0].columns == ("use", "slice_id")
+    assert scanned(tmp_path, b"use,slice_id\n,7\n")[0].records == [("", "7")]
     assert scanned(tmp_path, b"use;slice_id,x\n")[0].columns == ("use;slice_id", "x")
 
 
@@ -56,13 +58,13 @@ def test_the_parts_of_a_table(tmp_path):
             Problem(1, "", "", "the file is UTF-16, not UTF-8", "save it as 'CSV UTF-8'"),
         ),
         (
-            b"a\nb\n\0\n",
+            b"\na\n\0\n\0",
             Problem(3, "", "\0", "a NUL byte '\\x00' is not text", "save it as 'CSV UTF-8'"),
         ),
         (
-            b"a\nb\xe9\n",
+            b"\na\nb\xe9\n\xe9\n",
             Problem(
-                2, "", "b'\\xe9'", "byte 2 is b'\\xe9', which is not UTF-8",
+                3, "", "b'\\xe9'", "byte 2 is b'\\xe9', which is not UTF-8",
                 "save it as 'CSV UTF-8'",
             ),
         ),
@@ -97,10 +99,16 @@ def test_every_fault_of_a_table_in_all_its_parts(tmp_path, content, problem):
     assert scanned(tmp_path, content)[1] == [problem]
 
 
+def test_a_cell_may_be_as_long_as_the_file(tmp_path):
+    "The limit of the csv module is raised, whatever stands there."
+    name = "n" * 3 * 10**6
+    assert scanned(tmp_path, name.encode())[0].columns == (name,)
+
+
 def test_what_is_unreadable_leaves_an_empty_table(tmp_path):
     "With the path, so that a caller may name it."
     found, _ = scanned(tmp_path, b"")
-    assert found == table.Table(tmp_path / "t.csv", (), [], [], ".")
+    assert found == table.Table(tmp_path / "t.csv", (), [], [], ".", 1)
 
 
 def test_no_file_and_a_folder_say_what_to_do(tmp_path):
