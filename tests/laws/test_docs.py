@@ -14,7 +14,7 @@ import linumpy
 from linumpy import errors
 from linumpy.cli import runtime
 from linumpy.io import slice_config
-from linumpy.pipeline import registry, write
+from linumpy.pipeline import nextflow, registry, write
 
 PROJECT = Path(linumpy.__file__).parents[1]
 DOCS = PROJECT / "docs"
@@ -132,6 +132,7 @@ def test_every_flag_that_is_named_exists(name):
     known = {field.name for field in dataclasses.fields(runtime.Options)}
     for command in registry.commands().values():
         known |= _flags(command.params)
+    known |= {field.name for one in nextflow.WORKFLOWS for field in dataclasses.fields(one.params)}
     for found in set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text(name))) - OTHER_FLAGS:
         flag = found.removeprefix("--").replace("-", "_")
         assert {flag, flag.removeprefix("no_")} & known, f"{name} names {found}"

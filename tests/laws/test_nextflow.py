@@ -19,7 +19,7 @@ COMMANDS = registry.commands()
 OF_STEP = {process_name(step): step for step in STEPS}
 OPTIONS = {f.name for f in dataclasses.fields(Options)}
 LINE = re.compile(
-    r"^\s*(linum_\w+\.py)\b.*?(?=^\s*(?:mkdir|touch|echo|\"\"\"))", re.MULTILINE | re.DOTALL
+    r"^\s*(linum_\w+\.py)\b.*?(?=^\s*(?:mkdir|touch|printf|\"\"\"))", re.MULTILINE | re.DOTALL
 )
 
 

@@ -23,6 +23,6 @@ process bring_to_common_space {
     linum_align_mosaics_3d_from_shifts.py slices ${shifts} bring_to_common_space \
         --slice_config record/slice_config.csv ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
-    mkdir bring_to_common_space
+    mkdir -p bring_to_common_space/slice_z0{1,2,3}_normalize.ome.zarr
     """
 }

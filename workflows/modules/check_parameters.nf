@@ -1,5 +1,6 @@
 // Parameters are checked before anything runs.
 process check_parameters {
+    errorStrategy 'terminate'  // nothing else runs yet; finish may wait for channels that never fill
     input:
     stdin  // params as JSON
     val workflow

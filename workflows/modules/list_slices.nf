@@ -22,6 +22,6 @@ process list_slices {
     linum_list_slices.py record/slice_config.csv \
         --what ${what} --acquisition ${acquisition} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
-    echo 01 02 03
+    printf '%s\\n' ${[pairs: "'01 02' '02 03'", gaps: "'01 02 03'"][what] ?: '01 02 03'}
     """
 }
