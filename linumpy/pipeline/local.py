@@ -147,7 +147,7 @@ class Runner:
         """
         for outcome in failed:
             if not outcome.task.unit:
-                raise outcome.error or Defect(f"{step.stage} failed")
+                raise _of_all(step, outcome)
         rows = self.state.rows
         updates: dict[SliceId, dict[str, object]] = {}
         for outcome in failed:
@@ -176,6 +176,14 @@ class Runner:
         ):
             text = text.replace(f"{root}/", "")
         return text.removeprefix(f"slice {outcome.task.unit}: ")
+
+
+def _of_all(step: Step, outcome: Outcome) -> BaseException:
+    """Return the error that ends the run; a fault of ours names its stage."""
+    error = outcome.error or Defect("failed")
+    if not isinstance(error, Defect):
+        return error
+    return Defect(f"{step.stage}: {error.message}", hint=error.hint)
 
 
 def _new_record(step: Step, tasks: list[Task]) -> Path | None:

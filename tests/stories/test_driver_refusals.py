@@ -343,3 +343,21 @@ def test_a_defect_in_one_slice_is_recorded_and_named(fresh, capsys, monkeypatch)
     assert "slice 01 failed in process_slice: ZeroDivisionError: oops" in capsys.readouterr().err
     fresh.check_fates()
     assert "Traceback" in fresh.log
+
+
+def test_a_defect_in_a_stage_of_the_whole_is_named(run, capsys, monkeypatch):
+    "A bug that concerns every slice: 1, the stage, what to do; the finished run stands."
+    before = run.volume_bytes()
+    real = runtime.run
+
+    def buggy(command, params, job):
+        if command.name == "linum_detect_rehoming.py":
+            raise ZeroDivisionError("oops")
+        real(command, params, job)
+
+    monkeypatch.setattr(runtime, "run", buggy)
+    assert run.go("--max_shift_mm", 0.4) == 1
+    message = capsys.readouterr().err
+    assert "detect_rehoming: ZeroDivisionError: oops" in message
+    assert "please report" in message
+    assert run.volume_bytes() == before
