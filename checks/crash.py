@@ -26,6 +26,7 @@ from pathlib import Path
 from linumpy.synth.presets import preset
 
 WORKERS = 2
+BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,12 @@ def main() -> int:
 def experiment(folder: Path, n_kills: int, rng: random.Random) -> int:
     """Make the undisturbed run, then kill as many others."""
     simulated, whole = folder / "simulated", folder / "whole"
-    subprocess.run(["linum_simulate_acquisition.py", simulated, "--preset", "tiny"], check=True)
+    simulate = [BIN / "linum_simulate_acquisition.py", simulated, "--preset", "tiny"]
+    subprocess.run(simulate, check=True)
     raw = simulated / "raw"
     flags = [*preset("tiny").reconstruct_flags, "--detect_galvo"]
-    command = ["linum_reconstruct.py", str(raw), "OUT", "--workers", str(WORKERS), *flags]
+    reconstruct = str(BIN / "linum_reconstruct.py")
+    command = [reconstruct, str(raw), "OUT", "--workers", str(WORKERS), *flags]
     finish(command, whole)
     wanted = fingerprint(whole)
     spans = stage_spans(whole / "linumpy.log")
