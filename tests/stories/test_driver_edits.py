@@ -13,6 +13,8 @@ from linumpy.synth import Faults, plan, preset
 from tests.conftest import write_acquisition
 from tests.stories.driver_runs import FLAGS, Run
 
+pytestmark = pytest.mark.story
+
 
 def user_cells(run):
     """Return what the final history says that a person did, as (slice, column, new)."""

@@ -11,6 +11,8 @@ from linumpy.synth.presets import make_scene
 from tests.conftest import write_acquisition
 from tests.stories.driver_runs import FLAGS, Run
 
+pytestmark = pytest.mark.story
+
 
 def reconstruct(tmp_path, ids, *more):
     """Simulate and reconstruct an acquisition that holds ``ids``; return the run."""

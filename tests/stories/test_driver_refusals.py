@@ -17,6 +17,8 @@ from linumpy.io import atomic
 from linumpy.pipeline import estimate
 from tests.stories.driver_runs import FLAGS, Run
 
+pytestmark = pytest.mark.story
+
 TILE = "tile_x01_y00_z02"
 
 

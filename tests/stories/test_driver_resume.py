@@ -9,6 +9,8 @@ import pytest
 
 from tests.stories.driver_runs import flip_byte
 
+pytestmark = pytest.mark.story
+
 
 def test_running_again_does_nothing(run):
     "Every task is current, also in a folder that was copied."
