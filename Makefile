@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz engine test-nextflow docs
+.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz mutation engine test-nextflow docs
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -57,6 +57,9 @@ crash: setup  ## kill writers and runs at many moments, compare what stands afte
 
 fuzz: setup  ## 100 000 examples of each law of the record (hours)
 	LINUMPY_EXAMPLES=100000 $(BIN)/pytest -n 2 --hypothesis-show-statistics tests/io tests/stack/test_shifts.py tests/core
+
+mutation: setup  ## change the code of the record in every small way; the tests must notice
+	$(BIN)/python checks/mutation.py
 
 # Users with Nextflow 23.10 or newer on their PATH use theirs.
 ENGINE := .engine/nextflow
