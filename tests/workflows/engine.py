@@ -64,6 +64,15 @@ def run(workflow: Path, folder: Path, *argv: object, **env: str) -> Ran:
     return Ran(process.returncode, said, read_trace(folder / "trace.txt"))
 
 
+def reconstruct(raw: Path, out: Path, *argv: object) -> None:
+    """Run the local driver as a user does."""
+    command = Path(sys.executable).with_name("linum_reconstruct.py")
+    done = subprocess.run(
+        [command, *map(str, (raw, out, *argv))], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def read_trace(path: Path) -> dict[str, str]:
     """Return the status of every task in a trace; the last attempt of a task counts."""
     if not path.exists():

@@ -11,7 +11,6 @@ from linumpy.io import slice_config
 from linumpy.pipeline import registry
 from linumpy.synth import Faults, plan, preset
 from tests.conftest import write_acquisition
-from tests.stories import runs
 from tests.workflows import engine
 
 pytestmark = [pytest.mark.story, engine.needs_engine]
@@ -72,8 +71,8 @@ def test_both_drivers_make_the_same(name, tmp_path, capsys):
     local, out = tmp_path / "local", tmp_path / "nextflow"
     flags = (*AXIAL, *WORK, *case.preproc, *case.reconst)
     n_tasks = _run_workflows(raw, out, case)
-    given = (("--slice_config", out / "edited.csv"),) if case.edit else ()
-    assert runs.reconstruct(raw, local, *flags, *(part for pair in given for part in pair)) == 0
+    given = ("--slice_config", out / "edited.csv") if case.edit else ()
+    engine.reconstruct(raw, local, *flags, *given)
     with capsys.disabled():
         print(f" {name}: {n_tasks} tasks executed by the engine", end=" ")  # noqa: T201
     final = "slice_config_final.csv"
