@@ -52,14 +52,22 @@ CELL_FAULTS = {  # name: (column, texts, what the message says)
     "id too long": ("slice_id", ("9" * 5000,), "is not a slice id"),
     "id empty": ("slice_id", ("", " "), "is empty, a slice id is needed"),
 }
+
+
+class Raw(str):
+    """A cell that is written as it stands."""
+
+    __slots__ = ()
+
+
 ROW_FAULTS = {
     "row too short": (lambda cells: cells[:-1], "cells where the header names"),
     "row too long": (lambda cells: [*cells, "x"], "cells where the header names"),
-    "text after a quote": (lambda cells: ['"a"b', *cells[1:]], "the quotes of the record"),
-    "quote never ends": (lambda cells: ['"a', *cells[1:]], "the quotes of the record"),
+    "text after a quote": (lambda cells: [Raw('"a"b'), *cells[1:]], "the quotes of the record"),
+    "quote never ends": (lambda cells: [*cells[:-1], Raw('"a')], "the quotes of the record"),
 }
 HEADER_FAULTS = {
-    "column twice": (lambda names: [*names, names[0].upper()], "stands twice"),
+    "column twice": (lambda names: [*names, "Use"], "stands twice"),
     "column without a name": (lambda names: [*names, " "], "has no name"),
     "no column use": (lambda names: ["used" if n == "use" else n for n in names], "column 'use'"),
     "no column slice_id": (
@@ -176,6 +184,8 @@ def plant(draw, file, names, lines, separator):
         target = 0
     elif file.fault in ROW_FAULTS:
         change, file.says = ROW_FAULTS[file.fault]
+        if file.fault == "quote never ends":  # before another quote it would end there
+            target = len(lines)
         lines[target - 1] = change(lines[target - 1])
     return target
 
@@ -190,8 +200,8 @@ def rendered(draw, file, is_odd, separator, table, target):
     parts = []
     for i, cells in enumerate(table):
         shown = [
-            written(file, is_odd, separator, name, text, is_raw=is_raw(file, i, target, k))
-            for k, (name, text) in enumerate(zip(padded(table[0], cells), cells, strict=True))
+            written(file, is_odd, separator, name, text)
+            for name, text in zip(padded(table[0], cells), cells, strict=True)
         ]
         if i == 0:
             shown = [header(is_odd, text) for text in shown]
@@ -210,18 +220,14 @@ def padded(names, cells):
     return [*names, *[""] * (len(cells) - len(names))][: len(cells)]
 
 
-def is_raw(file, i, target, k):
-    return i == target and k == 0 and "quote" in file.fault
-
-
 def header(is_odd, name):
     name = name.upper() if is_odd["header in capitals"] and "perator" not in name else name
     return f" {name} " if is_odd["padded header"] and '"' not in name else name
 
 
-def written(file, is_odd, separator, name, text, *, is_raw):
+def written(file, is_odd, separator, name, text):
     """Return a cell as a program writes it, with a decimal comma in semicolon files."""
-    if is_raw:
+    if isinstance(text, Raw):
         return text
     if separator == ";" and is_odd["decimal comma"] and name == "quality_score" and "." in text:
         file.oddities.add("decimal comma")
