@@ -58,13 +58,20 @@ def test_the_parts_of_a_table(tmp_path):
             Problem(1, "", "", "the file is UTF-16, not UTF-8", "save it as 'CSV UTF-8'"),
         ),
         (
-            b"\na\n\0\n\0",
-            Problem(3, "", "\0", "a NUL byte '\\x00' is not text", "save it as 'CSV UTF-8'"),
+            b"\na\nb\n\0\n\0",
+            Problem(4, "", "\0", "a NUL byte '\\x00' is not text", "save it as 'CSV UTF-8'"),
         ),
         (
-            b"\na\nb\xe9\n\xe9\n",
+            b"\na\nb\xe9\n\xe9",
             Problem(
                 3, "", "b'\\xe9'", "byte 2 is b'\\xe9', which is not UTF-8",
+                "save it as 'CSV UTF-8'",
+            ),
+        ),
+        (
+            b"\nb\xe9",
+            Problem(
+                2, "", "b'\\xe9'", "byte 2 is b'\\xe9', which is not UTF-8",
                 "save it as 'CSV UTF-8'",
             ),
         ),
