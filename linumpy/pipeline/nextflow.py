@@ -45,7 +45,10 @@ KEEPERS: dict[str, AnyCommand] = {
     "name_failures": linum_name_failures.COMMAND,
 }
 """Process → command of what the local driver does itself."""
-KEEPER_FLAGS = {"start_record": ("slices", "keep", "leave_gap"), "list_slices": ("leave_gap",)}
+KEEPER_FLAGS = {
+    "start_record": ("slices", "keep", "leave_gap", "slicing_interval_mm"),
+    "list_slices": ("leave_gap",),
+}
 """Parameters of the run that a keeper takes."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from linumpy.cli.command import Command, Ids, Product, Source, SourceFlag
+from linumpy.cli.command import Command, Ids, Millimetres, Product, Source, SourceFlag
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Params:
     """slices that no automatic test may exclude; here it is only checked that they exist"""
     leave_gap: Ids = ()
     """excluded slices whose slot stays empty; here it is only checked that they exist"""
+    slicing_interval_mm: Millimetres | None = None
+    """cut interval, mm; here it is only checked that one is known"""
 
 
 def run(p: Params, job: Job) -> None:
@@ -48,6 +50,7 @@ def run(p: Params, job: Job) -> None:
 
     scan = acquisition.read(p.acquisition)
     _check_ids(p, scan)
+    _check_interval(p, scan)
     generated = _generated(p, scan)
     with tempfile.TemporaryDirectory() as folder:
         edited, before = generated, p.record or p.generated
@@ -109,6 +112,25 @@ def _check_ids(p: Params, scan: "Scan") -> None:
                 f"--{name} {', '.join(unknown)}: no such slice in {p.acquisition}",
                 hint=f"it holds {', '.join(scan.extents)}",
             )
+
+
+def _check_interval(p: Params, scan: "Scan") -> None:
+    """Refuse an acquisition whose cut interval nobody knows, before hours of work."""
+    from linumpy.errors import BadValue
+    from linumpy.io.interval import TOLERANCE
+
+    found, given = scan.slicing_interval_mm, p.slicing_interval_mm
+    if found is None and given is None:
+        raise BadValue(
+            f"{p.acquisition}: neither stage z nor metadata.json says how far apart the slices "
+            "were cut",
+            hint="pass --slicing_interval_mm",
+        )
+    if found is not None and given is not None and abs(given / found - 1) > TOLERANCE:
+        raise BadValue(
+            f"--slicing_interval_mm {given:g} but the acquisition says {found:g} mm",
+            hint="leave the flag out, or mend stage z / metadata.json",
+        )
 
 
 COMMAND = Command(Params, run, stamps=("slice_id", "use", "notes"))

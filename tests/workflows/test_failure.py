@@ -45,17 +45,16 @@ def test_a_truncated_tile(tiny_acquisition, tmp_path):
 
 
 def test_resume(preproc, tmp_path):
-    "The same again does nothing; one parameter of the stack does the stack and what follows."
+    "The same again does nothing; one parameter of a stage does that stage and what follows."
     result = tmp_path / "result"
     argv = ("--input", preproc, "--output", result, *WORK)
     assert engine.run(engine.RECONST, tmp_path / "w", *argv).code == 0
     before = engine.hash_levels(result / VOLUME)
     assert engine.run(engine.RECONST, tmp_path / "w", *argv, "-resume").done == set()
-    ran = engine.run(engine.RECONST, tmp_path / "w", *argv, "--blend_depth", "1", "-resume")
+    ran = engine.run(engine.RECONST, tmp_path / "w", *argv, "--strength", "0", "-resume")
     assert ran.code == 0, ran.said
     assert {name.partition(" ")[0] for name in ran.done} == {
         "check_parameters",
-        "stack",
         "normalize_z_intensity",
         "generate_report",
         "name_failures",

@@ -56,7 +56,7 @@ CASES = {
         reconst=("--auto_assess_quality",),
     ),
     "ids with holes, three digits": Case(ids=(97, 98, 99, 100, 102)),
-    "one slice": Case(ids=(5,)),
+    "one slice": Case(ids=(5,), reconst=("--slicing_interval_mm", "0.2")),
     "two slices": Case(ids=(5, 6)),
     "a row edited": Case(edit={"02": {"use": False, "notes": "by hand"}}),
 }

@@ -12,16 +12,16 @@ process start_record {
     script:
     """
     linum_start_record.py ${acquisition} slice_config.csv \
-        ${record ? '--record record/slice_config.csv' : ''} \
-        ${generated ? '--generated preproc/slice_config.csv' : ''} ${task.ext.args ?: ''} \
+        ${record ? "--record ${[record].flatten()[0]}" : ''} \
+        ${generated ? "--generated ${[generated].flatten()[0]}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
     linum_start_record.py ${acquisition} slice_config.csv \
-        ${record ? '--record record/slice_config.csv' : ''} \
-        ${generated ? '--generated preproc/slice_config.csv' : ''} ${task.ext.args ?: ''} \
+        ${record ? "--record ${[record].flatten()[0]}" : ''} \
+        ${generated ? "--generated ${[generated].flatten()[0]}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     touch slice_config.csv slice_config_history.jsonl
     """
