@@ -52,6 +52,11 @@ def write_fragment(path: Path, error: BaseException) -> None:
     table.writerow(("slice_id", "use", "notes"))
     table.writerow((match[1], "false", failure_note(path.absolute().parent.name, reason)))
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.getvalue())
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a small file in one step; `io.atomic` does it for everything below this room."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text.getvalue(), encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import json
 import logging
-import os
 import shlex
 import sys
 import time
@@ -385,9 +384,7 @@ def _write_done(command: Command[P], params: P, seconds: float) -> None:
     product = products[0]
     inside = product.is_dir() and product.suffix != ".zarr"
     path = product / "done.json" if inside else product.with_name(product.name + ".done.json")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    failure.write_whole(path, json.dumps(done, indent=1) + "\n")
 
 
 def _configure_logging(*, verbose: bool) -> None:

@@ -84,6 +84,11 @@ class Acquisition:
         return tuple(self.slices)
 
     @property
+    def first_info(self) -> TileInfo:
+        """The header of the first tile; what all tiles share stands there."""
+        return self.slices[self.ids[0]].tiles[0].info
+
+    @property
     def never_acquired(self) -> tuple[SliceId, ...]:
         """Ids between two seen ones that have no tile at all."""
         seen = {slice_id.number for slice_id in self.slices}

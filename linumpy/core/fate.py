@@ -35,16 +35,32 @@ def fate(row: Mapping[str, object], *, stacks_auto_excluded: bool = False) -> Fa
     >>> fate({"use": True}), fate({"use": False, "notes": "thin; not_acquired"})
     ('measured', 'gap')
     """
-    notes = str(row.get("notes") or "").split("; ")
+    notes = notes_of(row)
     if row["use"] and (stacks_auto_excluded or not row.get("auto_excluded")):
         return "measured"
     if row.get("interpolated"):
         return "interpolated"
-    if any(note.startswith(FAILED) for note in notes):
+    if failures(row):
         return "failed"
     if row.get("interpolation_failed") or NOT_ACQUIRED in notes:
         return "gap"
     return "excluded"
+
+
+def notes_of(row: Mapping[str, object]) -> list[str]:
+    """Return the notes of a row, one by one.
+
+    Examples
+    --------
+    >>> notes_of({"notes": "thin; not_acquired"})
+    ['thin', 'not_acquired']
+    """
+    return [note for note in str(row.get("notes") or "").split("; ") if note]
+
+
+def failures(row: Mapping[str, object]) -> list[str]:
+    """Return ``<stage>: <reason>`` for every stage that gave up on the slice."""
+    return [note.removeprefix(FAILED) for note in notes_of(row) if note.startswith(FAILED)]
 
 
 def failure_note(stage: str, reason: str) -> str:

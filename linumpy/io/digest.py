@@ -59,14 +59,6 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def stands(entries: Entries) -> bool:
-    """Say whether every file still has the stat that it had, without reading any."""
-    try:
-        return all(_stat(Path(path)) == entry[:4] for path, entry in entries.items())
-    except OSError:
-        return False
-
-
 def digest_of(path: Path, entries: Entries) -> str:
     """Return one digest for a file or folder: names relative to it, and contents.
 

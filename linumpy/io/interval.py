@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from linumpy.core.acquisition import Acquisition, RawSlice
-from linumpy.errors import BadFile
+from linumpy.errors import BadFile, BadValue
 
 TOLERANCE = 0.01
 """Two sources agree when they differ by no more than this fraction."""
@@ -56,6 +56,28 @@ def slicing_interval_mm(acquisition: Acquisition, roots: Iterable[str | Path] = 
                 hint="find out which one is right and correct the other file",
             )
     return interval
+
+
+def choose_mm(found: float | None, given: float | None, *, where: str | Path) -> float:
+    """Return the cut interval, mm: as the acquisition says, else as the flag says.
+
+    Raises
+    ------
+    BadValue
+        If neither says it, or they differ by more than 1 %; ``where`` is what was read.
+    """
+    chosen = given or found
+    if chosen is None:
+        raise BadValue(
+            f"{where}: neither stage z nor metadata.json says how far apart the slices were cut",
+            hint="pass --slicing_interval_mm",
+        )
+    if found is not None and given is not None and abs(given / found - 1) > TOLERANCE:
+        raise BadValue(
+            f"--slicing_interval_mm {given:g} but the acquisition says {found:g} mm",
+            hint="leave the flag out, or mend stage z / metadata.json",
+        )
+    return chosen
 
 
 def stage_z_mm(raw_slice: RawSlice) -> float | None:

@@ -89,11 +89,6 @@ class NewVolume:
         """The finest level."""
         return self.levels[0]
 
-    def set_attributes(self, attributes: Mapping[str, object]) -> None:
-        """Merge JSON values into our own attributes."""
-        attrs: Any = self.group.attrs  # Any: JSON
-        attrs[OURS] = {**attrs.get(OURS, {}), **attributes}
-
     def set_window(self, window: Window) -> None:
         """Write the display window that viewers open the volume with."""
         ome = dict(self.group.attrs["ome"])

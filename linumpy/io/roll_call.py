@@ -1,15 +1,50 @@
 """Every slice that was seen has a row: what a run does to the record before its first stage."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 from linumpy.core import fate
-from linumpy.core.slice_id import SliceId
+from linumpy.core.slice_id import SliceId, parse_ids
+from linumpy.errors import UnknownSlice
 from linumpy.io import history, slice_config
 from linumpy.io.selection import NOT_IN_CONFIG, NOT_SELECTED
 from linumpy.io.slice_config import Rows
 
 log = logging.getLogger(__name__)
+
+
+def check_known(
+    flags: Mapping[str, Iterable[str]],
+    *,
+    acquired: Collection[SliceId],
+    never_acquired: Collection[SliceId],
+    where: str | Path,
+) -> None:
+    """Refuse a flag that names a slice which does not exist.
+
+    Parameters
+    ----------
+    flags : mapping
+        Flag → ids in any form.
+    acquired, never_acquired : collection of SliceId
+        What there is; ``where`` is what was read.
+
+    Raises
+    ------
+    UnknownSlice
+        Names the flag and the ids.
+    BadValue
+        If a text is no id.
+    """
+    known = {*acquired, *never_acquired}
+    for name, texts in flags.items():
+        unknown = sorted(set(parse_ids(texts)) - known)
+        if unknown:
+            raise UnknownSlice(
+                f"--{name} {', '.join(unknown)}: no such slice in {where}",
+                hint=f"it holds {', '.join(acquired)}",
+            )
 
 
 def lay_edits(fresh: Rows, *, written: Rows | None, edited: Rows) -> Rows:
@@ -67,7 +102,7 @@ def final_count(
 
 def is_acquired(rows: Mapping[SliceId, Mapping[str, object]], slice_id: SliceId) -> bool:
     """Say whether a slice has raw tiles, by its row."""
-    return fate.NOT_ACQUIRED not in str(rows[slice_id]["notes"]).split("; ")
+    return fate.NOT_ACQUIRED not in fate.notes_of(rows[slice_id])
 
 
 def _notes(ids: Iterable[SliceId], note: str) -> dict[SliceId, dict[str, object]]:

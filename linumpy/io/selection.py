@@ -25,17 +25,12 @@ def interpolated(rows: RowsLike) -> list[SliceId]:
 
 def failures(rows: RowsLike) -> dict[SliceId, str]:
     """Return the slices that failed, each with ``<stage>: <reason>``."""
-    return {
-        SliceId(slice_id): note.removeprefix(fate.FAILED)
-        for slice_id, row in rows.items()
-        for note in _notes(row["notes"])
-        if note.startswith(fate.FAILED)
-    }
+    return {SliceId(slice_id): why for slice_id, row in rows.items() for why in fate.failures(row)}
 
 
 def unselected(rows: RowsLike) -> list[SliceId]:
     """Return the slices that ``--slices`` left out."""
-    return [SliceId(s) for s, row in rows.items() if NOT_SELECTED in _notes(row["notes"])]
+    return [SliceId(s) for s, row in rows.items() if NOT_SELECTED in fate.notes_of(row)]
 
 
 def gaps(
@@ -57,7 +52,7 @@ def gaps(
         missing = SliceId(before.number + 1)
         if after.number - before.number != 2 or missing in left:  # noqa: PLR2004
             continue
-        notes = _notes(rows[missing]["notes"]) if missing in rows else ()
+        notes = fate.notes_of(rows[missing]) if missing in rows else ()
         if not _UNASKED & set(notes):
             found.append((before, missing, after))
     return found
@@ -70,7 +65,3 @@ def pairs(rows: RowsLike) -> list[tuple[SliceId, SliceId]]:
         for fixed, moving in pairwise(used(rows))
         if moving.number - fixed.number == 1
     ]
-
-
-def _notes(cell: object) -> list[str]:
-    return str(cell or "").split("; ")

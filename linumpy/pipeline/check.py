@@ -11,8 +11,7 @@ from linumpy.cli import runtime
 from linumpy.core.slice_id import parse_ids
 from linumpy.errors import BadValue, MissingFile
 from linumpy.pipeline import nextflow
-
-IDS = ("slices", "keep", "leave_gap", "exclude")
+from linumpy.pipeline.linum_reconstruct import ID_PARAMETERS, check_atlas
 
 
 def check_parameters(name: str, text: str) -> None:
@@ -48,13 +47,9 @@ def check_parameters(name: str, text: str) -> None:
         raise BadValue(f"--{missing[0]} is missing", hint="--help lists all parameters")
     params = runtime.validate(kind(**values))
     _check_paths(kind, params)
-    for key in IDS:
+    for key in ID_PARAMETERS:
         parse_ids(getattr(params, key, ()))
-    if (values.get("atlas") is None) != (values.get("input_orientation") is None):
-        raise BadValue(
-            "--atlas and --input_orientation belong together; one of them was given",
-            hint="give both, or neither",
-        )
+    check_atlas(values.get("atlas"), values.get("input_orientation"))
 
 
 def _is_missing(field: dataclasses.Field[Any]) -> bool:
@@ -81,7 +76,7 @@ def _values(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(key: str, part: object) -> object:
     """Return one value of a list; ids are text, also those that the engine took for numbers."""
-    return str(part) if key in IDS else part
+    return str(part) if key in ID_PARAMETERS else part
 
 
 def _check_paths(kind: type[Any], params: object) -> None:

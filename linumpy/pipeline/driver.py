@@ -14,6 +14,7 @@ from linumpy.io import interval, sampling, tiles
 from linumpy.pipeline import estimate, local, record, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
+from linumpy.pipeline.linum_reconstruct import check_atlas
 from linumpy.pipeline.pool import Pool
 from linumpy.pipeline.preproc import STEPS as PREPROC
 from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
@@ -22,8 +23,6 @@ from linumpy.pipeline.version import code_version
 from linumpy.pipeline.worker import Outcome
 
 log = logging.getLogger(__name__)
-AGREEMENT = 0.01
-"""Two sources of one length may differ by this share."""
 
 
 def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the commands
@@ -104,14 +103,7 @@ def _look(p: Any) -> State:
     layout = Layout(Path(p.out).absolute())
     _check_out(layout.out, p.raw)
     found = interval.slicing_interval_mm(acquisition, [p.raw])
-    if found is not None and p.slicing_interval_mm is not None:
-        _check_agree(found, p.slicing_interval_mm)
-    chosen = p.slicing_interval_mm or found
-    if chosen is None:
-        raise BadValue(
-            f"{p.raw}: neither stage z nor metadata.json says how far apart the slices were cut",
-            hint="pass --slicing_interval_mm",
-        )
+    chosen = interval.choose_mm(found, p.slicing_interval_mm, where=p.raw)
     state = State(
         params=p,
         layout=layout,
@@ -119,11 +111,7 @@ def _look(p: Any) -> State:
         slicing_interval_mm=chosen,
         record=layout.slice_config,
     )
-    if (p.atlas is None) != (p.input_orientation is None):
-        raise BadValue(
-            "--atlas and --input_orientation belong together; one of them was given",
-            hint="give both, or neither",
-        )
+    check_atlas(p.atlas, p.input_orientation)
     record.check_input(state)
     if not state.selected():
         have = ", ".join(acquisition.ids)
@@ -140,14 +128,6 @@ def _check_out(out: Path, raw: Path) -> None:
         raise BadValue(
             f"OUT {out} holds files that are not of a run",
             hint="choose an empty or new folder; nothing there was touched",
-        )
-
-
-def _check_agree(measured_mm: float, given_mm: float) -> None:
-    if abs(given_mm / measured_mm - 1) > AGREEMENT:
-        raise BadValue(
-            f"--slicing_interval_mm {given_mm:g} but the acquisition says {measured_mm:g} mm",
-            hint="leave the flag out, or mend stage z / metadata.json",
         )
 
 

@@ -8,6 +8,7 @@ import tyro
 
 from linumpy.cli.command import Command, Ids, Millimetres, Source, SourceFlag
 from linumpy.cli.runtime import Job
+from linumpy.errors import BadValue
 from linumpy.pipeline.graph import run_parameters
 
 
@@ -46,6 +47,25 @@ class Run:
     """where the axes z, y, x of the volume point: three letters such as PIR; needs --atlas"""
     verify: bool = False
     """read every input and product again instead of trusting unchanged time stamps"""
+
+
+ID_PARAMETERS = ("slices", "keep", "leave_gap", "exclude")
+"""Parameters of a run that name slices."""
+
+
+def check_atlas(atlas: object, input_orientation: object) -> None:
+    """Refuse one of the two without the other.
+
+    Raises
+    ------
+    BadValue
+        If only one of them is given.
+    """
+    if (atlas is None) != (input_orientation is None):
+        raise BadValue(
+            "--atlas and --input_orientation belong together; one of them was given",
+            hint="give both, or neither",
+        )
 
 
 def run(p: Any, job: Job) -> None:

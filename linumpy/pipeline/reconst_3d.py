@@ -42,15 +42,19 @@ _INTERPOLATION_FILES = (
 SHIFTS = "shifts_xy_clean.csv"
 
 
+def _mosaics(state: State) -> list[Path]:
+    places = (state.layout.mosaic(slice_id) for slice_id in state.selected())
+    return [place for place in places if place.exists()]
+
+
 def _plan_quality(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage(step.stage)
-    mosaics = [out.mosaic(s) for s in state.selected() if out.mosaic(s).exists()]
     return [
         state.task(
             step,
             makes=[folder],
-            views={"input": mosaics},
+            views={"input": _mosaics(state)},
             input=out.mosaics,
             output_file=folder / RECORD,
             update_existing=True,
@@ -63,12 +67,11 @@ def _plan_quality(step: Step, state: State) -> list[Task]:
 def _plan_rehoming(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage(step.stage)
-    mosaics = [out.mosaic(s) for s in state.selected() if out.mosaic(s).exists()]
     return [
         state.task(
             step,
             makes=[folder],
-            views={"mosaics": mosaics},
+            views={"mosaics": _mosaics(state)},
             in_shifts=out.shifts,
             out_shifts=folder / SHIFTS,
             slice_config_in=state.record,
@@ -226,17 +229,14 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
     out = state.layout
     folder = out.stage("stack")
     pairs = out.stage("register_pairwise")
-    filled = out.stage("interpolate_missing_slice")
-    placed = [out.common(s) for s in state.used()] + [
-        out.interpolated(s) for s in state.interpolated()
-    ]
+    filled = [out.interpolated(s) for s in state.interpolated()]
     return [
         state.task(
             step,
             makes=[folder],
             views={
-                "in_slices_dir": placed,
-                "interpolated_dir": [out.interpolated(s) for s in state.interpolated()] or "none",
+                "in_slices_dir": [*(out.common(s) for s in state.used()), *filled],
+                "interpolated_dir": filled or "none",
                 "transforms_dir": _registrations(state),
                 "slice_config": {
                     s: [row["use"], row["auto_excluded"], row["interpolated"]]
@@ -244,7 +244,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
                 },
             },
             in_slices_dir=out.common_space,
-            interpolated_dir=filled if state.interpolated() else None,
+            interpolated_dir=out.stage("interpolate_missing_slice") if filled else None,
             in_shifts=_shifts_path(state),
             out_stack=folder / "stack.ome.zarr",
             transforms_dir=pairs,

@@ -7,9 +7,10 @@ from pathlib import Path
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
 from linumpy.core.slice_id import parse_ids
-from linumpy.errors import BadValue, InputError, UnknownSlice
+from linumpy.errors import BadValue, InputError
 from linumpy.io import atomic, history, roll_call, slice_config
 from linumpy.io.slice_config import Rows
+from linumpy.pipeline.linum_reconstruct import ID_PARAMETERS
 from linumpy.pipeline.state import State
 
 log = logging.getLogger(__name__)
@@ -49,14 +50,12 @@ def check_input(state: State) -> None:
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None or there.exists():
         slice_config.read(given or there)
-    known = {*state.acquisition.ids, *state.acquisition.never_acquired}
-    for name in ("slices", "keep", "leave_gap", "exclude"):
-        unknown = sorted(set(parse_ids(getattr(state.params, name))) - known)
-        if unknown:
-            raise UnknownSlice(
-                f"--{name} {', '.join(unknown)}: no such slice in {state.params.raw}",
-                hint=f"it holds {', '.join(state.acquisition.ids)}",
-            )
+    roll_call.check_known(
+        {name: getattr(state.params, name) for name in ID_PARAMETERS},
+        acquired=state.acquisition.ids,
+        never_acquired=state.acquisition.never_acquired,
+        where=state.params.raw,
+    )
 
 
 def check_selection(state: State) -> None:

@@ -137,7 +137,7 @@ def _implied_axial(state: State) -> list[str]:
 def _advice(state: State) -> list[str]:
     """Return what the user should know: what is off, and the flag that turns it on."""
     lines = []
-    first = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info
+    first = state.acquisition.first_info
     if first.n_extra > 0 and not state.params.detect_galvo:
         lines.append(
             f"info.txt says n_extra {first.n_extra}, and galvo detection is off: "
@@ -148,7 +148,7 @@ def _advice(state: State) -> list[str]:
 
 def _axial(state: State) -> str:
     given = state.params.axial_resolution
-    header = state.acquisition.slices[state.acquisition.ids[0]].tiles[0].info.axial_um
+    header = state.acquisition.first_info.axial_um
     if given is None and header is None:
         return "unknown: pass --axial_resolution (µm in tissue: value in air / refractive index)"
     return f"{given or header:g} µm"

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from linumpy.core.fate import FAILED
+from linumpy.core.fate import failures
 from linumpy.core.slice_id import SliceId
 from linumpy.report import words
 from linumpy.report.contexts import Warn
@@ -54,8 +54,7 @@ def _balance(facts: Facts) -> Iterator[Warn]:
 def _failed(facts: Facts) -> Iterator[Warn]:
     for slice_id, fate in facts.fates.items():
         if fate == "failed":
-            notes = str(facts.rows[slice_id].get("notes") or "").split("; ")
-            why = next(n.removeprefix(FAILED) for n in notes if n.startswith(FAILED))
+            why = failures(facts.rows[slice_id])[0]
             yield Warn(
                 "bad",
                 f"Slice {slice_id} failed",

@@ -6,7 +6,7 @@ A section is built from `Facts` alone; it returns `Nothing` where the run left n
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from linumpy.core.fate import Fate
+from linumpy.core.fate import FAILED, Fate, failures, notes_of
 from linumpy.core.slice_id import SliceId
 from linumpy.report import advice, charts, tables, words
 from linumpy.report.contexts import (
@@ -280,12 +280,11 @@ def _flags(row: Row) -> tuple[Flag, ...]:
 def _reason(fate: Fate, row: Row) -> str:
     if fate == "measured":
         return ""
-    notes = [n for n in str(row.get("notes") or "").split("; ") if n]
     if fate == "failed":
-        return next(n for n in notes if n.startswith("failed: ")).removeprefix("failed: ")
+        return failures(row)[0]
     given = [_text(row.get("auto_exclude_reason"))] if row.get("auto_excluded") else []
     given += [words.explain(_text(row.get("interpolation_fallback_reason")))]
-    given += [words.explain(n) for n in notes]
+    given += [words.explain(note) for note in notes_of(row)]
     return "; ".join(dict.fromkeys(g for g in given if g)) or "use=false, no reason was noted"
 
 
@@ -293,7 +292,7 @@ def _notes(fate: Fate, row: Row) -> str:
     """Return the notes as they stand in the record, unless the reason already says them all."""
     notes = str(row.get("notes") or "")
     said = _reason(fate, row)
-    parts = [part.removeprefix("failed: ") for part in notes.split("; ")]
+    parts = [note.removeprefix(FAILED) for note in notes_of(row)]
     return "" if all(part in said for part in parts) else notes
 
 

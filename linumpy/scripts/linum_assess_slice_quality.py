@@ -2,12 +2,10 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from annotated_types import Ge
-
-from linumpy.cli.command import Command, CountOrZero, Fraction, Ids, Product, Source, SourceFlag
-from linumpy.cli.fields import UseGpu
+from linumpy.cli.command import Command, CountOrZero, Fraction, Product, Source, SourceFlag
+from linumpy.cli.fields import CalibrationRatio, DetectCalibration, ExcludeFirst, Keep, UseGpu
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -39,14 +37,10 @@ class Params:
     """slice_config.csv"""
     min_quality: Fraction = 0.0
     """leave out slices that score less, and slices found damaged; 0: leave out none of them"""
-    exclude_first: CountOrZero = 1
-    """leave out the N lowest ids as calibration slices"""
-    detect_calibration: bool = False
-    """leave out a slice among the first three that is thicker than the others"""
-    calibration_thickness_ratio: Annotated[float, Ge(1)] = 1.5
-    """thicker means deeper than this × the median depth"""
-    keep: Ids = ()
-    """slices that no automatic test may leave out (note kept_by_user)"""
+    exclude_first: ExcludeFirst = 1
+    detect_calibration: DetectCalibration = False
+    calibration_thickness_ratio: CalibrationRatio = 1.5
+    keep: Keep = ()
     update_existing: bool = False
     """keep the rows and columns of --existing_config and stamp into them"""
     existing_config: SourceFlag = None

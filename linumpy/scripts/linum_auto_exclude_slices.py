@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linumpy.cli.command import Command, Count, Fraction, Ids, Product, Source
+from linumpy.cli.fields import Keep
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class Params:
     """shortest run of bad pairs that is a cluster"""
     z_corr_threshold: Fraction = 0.4
     """a pair is bad when its planes correlate less"""
-    keep: Ids = ()
-    """slices that no automatic test may leave out (note kept_by_user)"""
+    keep: Keep = ()
 
 
 def run(p: Params, job: Job) -> None:

@@ -3,20 +3,23 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from annotated_types import Interval
+from typing import TYPE_CHECKING
 
 from linumpy.cli.command import (
     Command,
     Count,
     CountOrZero,
-    Fraction,
     Micrometres,
     Product,
     SourceFlag,
 )
-from linumpy.cli.fields import SliceConfig
+from linumpy.cli.fields import (
+    GalvoThreshold,
+    LegacyOrientation,
+    OverlapFraction,
+    StageSignX,
+    StageSignY,
+)
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -47,21 +50,17 @@ class Params:
     """axial sampling, um in tissue (um in air / refractive index); default: the key of info.txt"""
     fix_galvo_shift: bool = True
     """without --slice_config: look for a misplaced galvo return and roll it to the end"""
-    galvo_threshold: Fraction = 0.6
-    """confidence from which the fix is applied, 0 to 1"""
-    slice_config: SliceConfig = None
+    galvo_threshold: GalvoThreshold = 0.6
+    slice_config: SourceFlag = None
+    """slice_config.csv whose galvo decision is applied as it stands, never made again"""
     galvo_json: SourceFlag = None
     """slice_z{NN}_galvo.json or its folder; default: galvo beside --slice_config"""
     acquisition: SourceFlag = None
     """acquisition.json: stage signs and cut interval; default: from the headers of all slices"""
-    stage_sign_x: Literal[1, -1] | None = None
-    """1: stage x rises with the tile index, -1: it falls; default: from the headers"""
-    stage_sign_y: Literal[1, -1] | None = None
-    """as --stage_sign_x, along y"""
-    overlap_fraction: Annotated[float, Interval(ge=0, lt=1)] = 0.2
-    """overlap of neighbouring tiles, used only where info.txt has no stage positions, 0 to 1"""
-    legacy_orientation: bool = False
-    """old acquisitions: A-lines advance along -Y and B-scans along -X"""
+    stage_sign_x: StageSignX = None
+    stage_sign_y: StageSignY = None
+    overlap_fraction: OverlapFraction = 0.2
+    legacy_orientation: LegacyOrientation = False
     sharding_factor: Count = 1
     """tiles per shard along x and y; more tiles per file need more memory"""
 

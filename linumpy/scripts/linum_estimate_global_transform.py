@@ -8,12 +8,11 @@ from linumpy.cli.command import (
     Count,
     CountOrZero,
     Ids,
-    Pixels,
     Product,
     ProductFlag,
     Source,
 )
-from linumpy.cli.fields import SliceConfig
+from linumpy.cli.fields import MaxBlendRefinement, SliceConfig
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -43,8 +42,7 @@ class Params:
     """overlaps to measure at most, drawn at random"""
     seed: CountOrZero = 0
     """of the random draw"""
-    max_blend_refinement_px: Pixels = 10.0
-    """largest error of a tile position that is looked for, native pixels"""
+    max_blend_refinement_px: MaxBlendRefinement = 10.0
     diagnostics_json: ProductFlag = None
     """where the numbers behind the matrix go"""
 

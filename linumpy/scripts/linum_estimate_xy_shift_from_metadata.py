@@ -2,11 +2,10 @@
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from annotated_types import Interval
+from typing import TYPE_CHECKING
 
 from linumpy.cli.command import Command, Product, Source
+from linumpy.cli.fields import LegacyOrientation, OverlapFraction, StageSignX, StageSignY
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -28,14 +27,10 @@ class Params:
     """folder of the raw tiles, at any depth"""
     output_file: Product
     """pairwise shifts (shifts_xy.csv)"""
-    stage_sign_x: Literal[1, -1] | None = None
-    """1: stage x rises with the tile index, -1: it falls; default: from the headers"""
-    stage_sign_y: Literal[1, -1] | None = None
-    """as --stage_sign_x, along y"""
-    overlap_fraction: Annotated[float, Interval(ge=0, lt=1)] = 0.2
-    """overlap of neighbouring tiles, used only where info.txt has no stage positions, 0 to 1"""
-    legacy_orientation: bool = False
-    """old acquisitions: A-lines advance along -Y and B-scans along -X"""
+    stage_sign_x: StageSignX = None
+    stage_sign_y: StageSignY = None
+    overlap_fraction: OverlapFraction = 0.2
+    legacy_orientation: LegacyOrientation = False
 
 
 def run(p: Params, job: Job) -> None:

@@ -3,19 +3,22 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from annotated_types import Ge
+from typing import TYPE_CHECKING
 
 from linumpy.cli.command import (
     Command,
-    CountOrZero,
-    Fraction,
     Ids,
     Product,
     ProductFlag,
     Source,
     SourceFlag,
+)
+from linumpy.cli.fields import (
+    CalibrationRatio,
+    DetectCalibration,
+    ExcludeFirst,
+    GalvoThreshold,
+    Keep,
 )
 from linumpy.cli.runtime import Job
 
@@ -47,20 +50,15 @@ class Params:
     """the input is shifts_xy.csv; an acquisition.json beside it is read too"""
     exclude: Ids = ()
     """slices to leave out: 2 5, 02,05, 03-05 (use=false, note excluded_by_user)"""
-    exclude_first: CountOrZero = 1
-    """leave out the N lowest ids as calibration slices"""
-    detect_calibration: bool = False
-    """leave out a slice among the first three that is thicker than the others"""
-    calibration_thickness_ratio: Annotated[float, Ge(1)] = 1.5
-    """thicker means deeper than this × the median depth"""
-    keep: Ids = ()
-    """slices that no automatic test may leave out (note kept_by_user)"""
+    exclude_first: ExcludeFirst = 1
+    detect_calibration: DetectCalibration = False
+    calibration_thickness_ratio: CalibrationRatio = 1.5
+    keep: Keep = ()
     detect_galvo: bool = False
     """look for a misplaced galvo return in the raw tiles; stamps galvo_confidence, galvo_fix"""
     tiles_dir: SourceFlag = None
     """folder of the raw tiles, when the input is not that folder"""
-    galvo_threshold: Fraction = 0.6
-    """confidence from which the fix is applied, 0 to 1"""
+    galvo_threshold: GalvoThreshold = 0.6
     galvo_dir: ProductFlag = None
     """folder for slice_z{NN}_galvo.json; default: galvo beside the output"""
 

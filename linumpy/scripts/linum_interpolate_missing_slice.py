@@ -11,11 +11,11 @@ from linumpy.cli.command import (
     Command,
     Count,
     Fraction,
-    Millimetres,
     ProductFlag,
     Role,
     SourceFlag,
 )
+from linumpy.cli.fields import Fragments, SlicingInterval
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class Params:
     """what registration must add to the correlation of a pair that was not aligned"""
     aligned_ncc: Fraction = 0.8
     """correlation from which the planes count as aligned already: no improvement is asked for"""
-    slicing_interval_mm: Millimetres | None = None
-    """cut interval; default: as the slices say"""
+    slicing_interval_mm: SlicingInterval = None
     slice_id: str | None = None
     """id of the missing slice; default: the one in the name of OUTPUT"""
     diagnostics: ProductFlag = None
@@ -76,8 +75,7 @@ class Params:
     """slice_config.csv to stamp, with --finalise"""
     slice_config_out: ProductFlag = None
     """where the stamped slice_config.csv goes"""
-    fragments: SourceFlag = None
-    """folder of slice_zNN_manifest.csv, or one of them"""
+    fragments: Fragments = None
 
 
 def run(p: Params, job: Job) -> None:

@@ -10,13 +10,12 @@ from linumpy.cli.command import (
     Fraction,
     Micrometres,
     Millimetres,
-    Pixels,
     Product,
     ProductFlag,
     Source,
     SourceFlag,
 )
-from linumpy.cli.fields import UseGpu
+from linumpy.cli.fields import MaxBlendRefinement, UseGpu
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -51,8 +50,7 @@ class Params:
     """tile positions from a 2×2 transform (linum_estimate_global_transform.py), not the stage"""
     refine_positions: bool = True
     """refine tile positions by what overlaps show"""
-    max_blend_refinement_px: Pixels = 10.0
-    """largest error of a tile position that is looked for, native pixels"""
+    max_blend_refinement_px: MaxBlendRefinement = 10.0
     flat_field: bool = True
     """correct the illumination that all tiles share"""
     axial_profile: bool = True

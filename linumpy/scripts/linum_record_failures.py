@@ -4,7 +4,8 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from linumpy.cli.command import Command, Product, Source, SourceFlag
+from linumpy.cli.command import Command, Product, Source
+from linumpy.cli.fields import Fragments
 from linumpy.cli.runtime import Job
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,7 @@ class Params:
     """slice_config.csv"""
     output_file: Product
     """the record with the failures"""
-    fragments: SourceFlag = None
-    """folder of slice_zNN_manifest.csv, or one of them"""
+    fragments: Fragments = None
     over: Literal["slice", "gap"] = "slice"
     """what the stage works on: a slice that is left out anyway cannot fail, its gap can"""
 

@@ -15,6 +15,7 @@ from linumpy.cli.command import (
     ProductFlag,
     Source,
 )
+from linumpy.cli.fields import SlicingInterval
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class Params:
     """slice cut next; its content is what the motion moves"""
     out_directory: Product
     """folder for the transform, the matching planes and the metrics"""
-    slicing_interval_mm: Millimetres | None = None
-    """cut interval; default: as the slices say"""
+    slicing_interval_mm: SlicingInterval = None
     search_range_mm: Millimetres = 0.1
     """how far the matching depth may lie from where the cut interval puts it, mm"""
     moving_z_index: CountOrZero = 0

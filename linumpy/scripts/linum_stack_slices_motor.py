@@ -10,12 +10,11 @@ from linumpy.cli.command import (
     CountOrZero,
     Degrees,
     Fraction,
-    Millimetres,
     Product,
     Source,
     SourceFlag,
 )
-from linumpy.cli.fields import SliceConfig
+from linumpy.cli.fields import SliceConfig, SlicingInterval
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -56,15 +55,13 @@ class Params:
     out_stack: Product
     """the stack, stack.ome.zarr, one level"""
     slice_config: SliceConfig = None
-    """slice_config.csv: slices with use=false are left out; default: all are used"""
     transforms_dir: SourceFlag = None
     """folder of pairwise registrations, one folder per moving slice; default: stage only"""
     manual_transforms: SourceFlag = None
     """transforms.csv by hand (slice_id,dx_um,dy_um,rotation_deg,note); they win"""
     interpolated_dir: SourceFlag = None
     """folder of interpolated slices, slice_z07_interpolated.ome.zarr and the like"""
-    slicing_interval_mm: Millimetres | None = None
-    """cut interval; default: as the slices say"""
+    slicing_interval_mm: SlicingInterval = None
     auto_excluded: Literal["skip", "motor_only"] = "skip"
     """automatically excluded slices: left out, or stacked where the stage put them"""
     confidence_low: Fraction = 0.3

@@ -11,7 +11,6 @@ from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
     from linumpy.core.geometry import Scan
-    from linumpy.core.slice_id import SliceId
     from linumpy.io.slice_config import Rows
 
 log = logging.getLogger(__name__)
@@ -46,11 +45,17 @@ class Params:
 
 def run(p: Params, job: Job) -> None:
     """Read, lay the user's cells over what was generated, leave out what is not asked for."""
-    from linumpy.io import acquisition, history, roll_call, slice_config
+    from linumpy.io import acquisition, history, interval, roll_call, slice_config
 
     scan = acquisition.read(p.acquisition)
-    _check_ids(p, scan)
-    _check_interval(p, scan)
+    roll_call.check_known(
+        {"slices": p.slices, "keep": p.keep, "leave_gap": p.leave_gap},
+        acquired=tuple(scan.extents),
+        never_acquired=scan.never_acquired,
+        where=p.acquisition,
+    )
+    # an acquisition whose cut interval nobody knows is refused before hours of work
+    interval.choose_mm(scan.slicing_interval_mm, p.slicing_interval_mm, where=p.acquisition)
     generated = _generated(p, scan)
     with tempfile.TemporaryDirectory() as folder:
         edited, before = generated, p.record or p.generated
@@ -97,40 +102,6 @@ def _generated(p: Params, scan: "Scan") -> "Rows":
         rows = history.replay(history.read(p.record)) or slice_config.read(p.record)
     missing = [s for s in sorted({*scan.extents, *scan.never_acquired}) if s not in rows]
     return {**rows, **{s: slice_config.new_row(s, use=True) for s in missing}}
-
-
-def _check_ids(p: Params, scan: "Scan") -> None:
-    """Refuse a flag that names a slice which does not exist."""
-    from linumpy.core.slice_id import parse_ids
-    from linumpy.errors import UnknownSlice
-
-    known: set[SliceId] = {*scan.extents, *scan.never_acquired}
-    for name in ("slices", "keep", "leave_gap"):
-        unknown = sorted(set(parse_ids(getattr(p, name))) - known)
-        if unknown:
-            raise UnknownSlice(
-                f"--{name} {', '.join(unknown)}: no such slice in {p.acquisition}",
-                hint=f"it holds {', '.join(scan.extents)}",
-            )
-
-
-def _check_interval(p: Params, scan: "Scan") -> None:
-    """Refuse an acquisition whose cut interval nobody knows, before hours of work."""
-    from linumpy.errors import BadValue
-    from linumpy.io.interval import TOLERANCE
-
-    found, given = scan.slicing_interval_mm, p.slicing_interval_mm
-    if found is None and given is None:
-        raise BadValue(
-            f"{p.acquisition}: neither stage z nor metadata.json says how far apart the slices "
-            "were cut",
-            hint="pass --slicing_interval_mm",
-        )
-    if found is not None and given is not None and abs(given / found - 1) > TOLERANCE:
-        raise BadValue(
-            f"--slicing_interval_mm {given:g} but the acquisition says {found:g} mm",
-            hint="leave the flag out, or mend stage z / metadata.json",
-        )
 
 
 COMMAND = Command(Params, run, stamps=("slice_id", "use", "notes"))

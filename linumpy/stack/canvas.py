@@ -33,11 +33,6 @@ class Canvas:
     origin_mm: tuple[float, float]
     offset_px: Mapping[SliceId, tuple[float, float]]
 
-    @property
-    def centre_px(self) -> tuple[float, float]:
-        """The point that rotations turn about, (y, x)."""
-        return ((self.shape[0] - 1) / 2, (self.shape[1] - 1) / 2)
-
 
 def fit_canvas(placed: Mapping[SliceId, Placed], resolution_mm: float) -> Canvas:
     """Return the smallest canvas that holds every slice whole.

@@ -17,7 +17,7 @@ RIG = RigGeometry(
 @pytest.fixture
 def start(tmp_path):
     extent = SliceExtent(XY(0.0, 0.0), XY(1.0, 1.0), grid=(1, 1), n_tiles=1, nz=10)
-    scan = Scan(RIG, {SliceId(n): extent for n in range(3)}, (), 0, 8.0, None)
+    scan = Scan(RIG, {SliceId(n): extent for n in range(3)}, (), 0, 8.0, 0.2)
     acquisition.write(tmp_path / "acquisition.json", scan)
     rows = {SliceId(n): slice_config.new_row(n, use=True) for n in range(3)}
     galvo = {n: {"galvo_fix": True, "galvo_confidence": 0.9} for n in range(3)}
