@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test check fix sample sweep bench crash fuzz mutation engine test-nextflow docs
+.PHONY: help setup lock demo test check fix sample sweep accuracy bench crash fuzz mutation engine test-nextflow docs
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -46,6 +46,9 @@ sample: setup  ## the shared real-anatomy acquisition against its truth
 
 sweep: setup  ## twelve simulated acquisitions against their truth (about 20 minutes)
 	$(BIN)/python checks/sweep.py
+
+accuracy: setup  ## detectors and reconstruction against truth, docs/accuracy.md (FULL=1: hours)
+	$(BIN)/python -m accuracy.run $(if $(FULL),--full)
 
 bench: setup  ## time, memory and bytes of each stage beside a physical floor
 	$(BIN)/python benchmarks/run.py

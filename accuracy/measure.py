@@ -14,6 +14,10 @@ from matplotlib.figure import Figure
 HELD_OUT = 1_000_000
 
 
+class NotRun(Exception):
+    """A trial cannot be drawn here (the shared real anatomy is missing): the table says so."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One drawn situation and what was found in it.
@@ -28,12 +32,15 @@ class Trial:
         What was measured, one value per item (tile, pair, slice): errors, scores, labels (0, 1).
     oracle : mapping of str to tuple of float
         The same, by an answer that knows the planted parameters; empty where none is computed.
+    kinds : mapping of str to str
+        Varied qualities that are no numbers (``anatomy``): the table names the worst kind of each.
     """
 
     seed: int
     drawn: Mapping[str, float]
     found: Mapping[str, tuple[float, ...]]
     oracle: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 Values = Mapping[str, np.ndarray]
@@ -74,7 +81,8 @@ class Measure:
     how : str
         How it is computed and why, in a few sentences: the section of docs/accuracy.md.
     trial : callable
-        Seed → Trial; deterministic, needs no file outside a temporary folder.
+        Seed → Trial; deterministic, needs no file outside a temporary folder. Raises `NotRun`
+        where the real anatomy was drawn and is not there; any other exception misses the targets.
     quick, full : int
         How many trials the quick and the full form draw.
     picture : callable, optional

@@ -1,0 +1,163 @@
+"""Anatomies to measure on: three procedural ones and the shared real one, cut in three directions.
+
+A scene fills a box; the anatomy covers a share of it, and its contrast can be lowered. The real one
+is the truth volume of ``allen-coronal-9``: it is cut along z, y or x, turned over at random, scaled
+to the box, and continues as its mirror image where the box is deeper than it is.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accuracy.measure import NotRun
+from linumpy.core.spacing import Spacing
+from linumpy.synth import Scene, brain, from_array, layers, vessels
+from linumpy.synth.noise import Coordinate
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+REAL_VOLUME = SHARED / "acquisitions" / "allen-coronal-9" / "truth_volume.npy"
+_GENERATORS = {"brain": brain, "vessels": vessels, "layers": layers}
+_REAL = {"real, cut along z": 0, "real, cut along y": 1, "real, cut along x": 2}
+KINDS = (*_GENERATORS, *_REAL)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A sampled anatomy: reflectivity, (z, y, x), float32, 0 outside, about 1 in bright tissue."""
+
+    volume: NDArray[np.float32]
+    spacing: Spacing
+    name: str
+
+
+def draw_anatomy(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int] = (48, 160, 200),
+    spacing: Spacing | None = None,
+    *,
+    coverage: float = 1.0,
+    contrast: float = 1.0,
+) -> Anatomy:
+    """Return a volume of a drawn kind of anatomy.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (z, y, x) voxels.
+    spacing : Spacing, optional
+        Voxel size; 25 µm isotropic by default.
+    coverage, contrast
+        As in `draw_scene`.
+
+    Raises
+    ------
+    NotRun
+        If the real anatomy was drawn and is not there.
+    """
+    spacing = spacing or Spacing.from_um(25, 25, 25)
+    size = tuple(n * step for n, step in zip(shape, spacing.zyx_mm, strict=True))
+    scene = draw_scene(
+        rng,
+        (size[0], size[1], size[2]),
+        finest_um=1600 * spacing.x_mm,
+        coverage=coverage,
+        contrast=contrast,
+    )
+    axes = [(np.arange(n) + 0.5) * step for n, step in zip(shape, spacing.zyx_mm, strict=True)]
+    return Anatomy(scene.on_axes(*axes), spacing, scene.name)
+
+
+def draw_scene(
+    rng: np.random.Generator,
+    size_mm: tuple[float, float, float],
+    *,
+    finest_um: float,
+    coverage: float = 1.0,
+    contrast: float = 1.0,
+) -> Scene:
+    """Return an anatomy of a drawn kind that fills a box; its name is one of `KINDS`.
+
+    One call takes the same number of draws from ``rng`` whatever the kind is.
+
+    Parameters
+    ----------
+    size_mm : tuple of float
+        Extent along (z, y, x).
+    finest_um : float
+        Wavelength of the finest texture of procedural anatomies.
+    coverage : float
+        Share of the width and of the height that the anatomy spans, 0 … 1, placed at random.
+    contrast : float
+        Exponent on reflectivity: 1 as generated, towards 0 all tissue becomes alike.
+
+    Raises
+    ------
+    NotRun
+        If the real anatomy was drawn and is not there.
+    """
+    # Each generator as often as the real anatomy's three directions together.
+    family, direction = int(rng.integers(4)), int(rng.integers(3))
+    seed = int(rng.integers(2**31))
+    corner = rng.uniform(0, 1, 2)
+    inner = (size_mm[0], size_mm[1] * coverage, size_mm[2] * coverage)
+    if family < 3:
+        name = tuple(_GENERATORS)[family]
+        scene = _GENERATORS[name](inner, seed, finest_um=finest_um)
+    else:
+        name = tuple(_REAL)[direction]
+        scene = _real_scene(inner, direction, seed)
+    offset = tuple(
+        (whole - part) * share
+        for whole, part, share in zip(size_mm[1:], inner[1:], corner, strict=True)
+    )
+
+    def sampler(z: Coordinate, y: Coordinate, x: Coordinate) -> NDArray[np.float32]:
+        found = scene.at(z, y - offset[0], x - offset[1])
+        return found if contrast == 1 else np.asarray(found**contrast, dtype=np.float32)
+
+    return Scene(sampler, size_mm, name)
+
+
+def _real_scene(size_mm: tuple[float, float, float], direction: int, seed: int) -> Scene:
+    """Return the real anatomy cut along an axis, as large as fits the box in the plane."""
+    volume = np.moveaxis(_real_volume(), direction, 0)
+    rng = np.random.default_rng([seed, 4])
+    for axis in range(3):
+        if rng.uniform() < 0.5:
+            volume = np.flip(volume, axis)
+    if rng.uniform() < 0.5:
+        volume = volume.transpose(0, 2, 1)
+    voxel_mm = max(size / n for size, n in zip(size_mm[1:], volume.shape[1:], strict=True))
+    n_planes = int(np.ceil(size_mm[0] / voxel_mm)) + 1
+    wanted = [round(size / voxel_mm) for size in size_mm[1:]]
+    cut = tuple(
+        slice(start, start + n)
+        for start, n in ((rng.integers(have - n + 1), n) for have, n in _fit(wanted, volume.shape))
+    )
+    crop = volume[(slice(None), *cut)]
+    start = int(rng.integers(max(1, len(crop) - n_planes + 1)))
+    planes = _there_and_back(len(crop), start, n_planes)
+    steps = [size / n for size, n in zip(size_mm[1:], crop.shape[1:], strict=True)]
+    return from_array(crop[planes], Spacing(voxel_mm, steps[0], steps[1]))
+
+
+def _fit(wanted: list[int], shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    return [(have, min(n, have)) for n, have in zip(wanted, shape[1:], strict=True)]
+
+
+def _there_and_back(n: int, start: int, n_wanted: int) -> NDArray[np.int_]:
+    """Return indices that run to the last plane and back again, as often as needed."""
+    around = np.r_[np.arange(n), np.arange(n - 2, 0, -1)]
+    found: NDArray[np.int_] = around[(start + np.arange(n_wanted)) % len(around)]
+    return found
+
+
+@functools.cache
+def _real_volume() -> NDArray[np.float32]:
+    if not REAL_VOLUME.exists():
+        raise NotRun("the shared real anatomy is not there (../shared)")
+    volume: NDArray[np.float32] = np.load(REAL_VOLUME).astype(np.float32)
+    return volume
