@@ -2,10 +2,11 @@
 
 A scene fills a box; the anatomy covers a share of it, and its contrast can be lowered. The real one
 is the truth volume of ``allen-coronal-9``: it is cut along z, y or x, turned over at random, scaled
-to the box, and continues as its mirror image where the box is deeper than it is.
+towards the box, and continues as its mirror image where the box is deeper than it is.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,24 +129,30 @@ def _real_scene(size_mm: tuple[float, float, float], direction: int, seed: int) 
     for axis in range(3):
         if rng.uniform() < 0.5:
             volume = np.flip(volume, axis)
-    if rng.uniform() < 0.5:
-        volume = volume.transpose(0, 2, 1)
-    voxel_mm = max(size / n for size, n in zip(size_mm[1:], volume.shape[1:], strict=True))
-    n_planes = int(np.ceil(size_mm[0] / voxel_mm)) + 1
-    wanted = [round(size / voxel_mm) for size in size_mm[1:]]
-    cut = tuple(
-        slice(start, start + n)
-        for start, n in ((rng.integers(have - n + 1), n) for have, n in _fit(wanted, volume.shape))
+    if (volume.shape[2] > volume.shape[1]) != (size_mm[2] > size_mm[1]):
+        volume = volume.transpose(0, 2, 1)  # long side along long side
+    ratios = [size / n for size, n in zip(size_mm[1:], volume.shape[1:], strict=True)]
+    # The volume is thin along one axis: between filling the box and showing all of the other axis.
+    voxel_mm = math.sqrt(ratios[0] * ratios[1])
+    cuts, offsets = zip(
+        *(
+            _cut(size, voxel_mm, n, rng)
+            for size, n in zip(size_mm[1:], volume.shape[1:], strict=True)
+        ),
+        strict=True,
     )
-    crop = volume[(slice(None), *cut)]
-    start = int(rng.integers(max(1, len(crop) - n_planes + 1)))
-    planes = _there_and_back(len(crop), start, n_planes)
-    steps = [size / n for size, n in zip(size_mm[1:], crop.shape[1:], strict=True)]
-    return from_array(crop[planes], Spacing(voxel_mm, steps[0], steps[1]))
+    crop = volume[(slice(None), *cuts)]
+    n_planes = math.ceil(size_mm[0] / voxel_mm) + 1
+    planes = _there_and_back(len(crop), round(len(crop) * rng.uniform(0.25, 0.75)), n_planes)
+    inner = from_array(crop[planes], Spacing(voxel_mm, voxel_mm, voxel_mm))
+    return Scene(lambda z, y, x: inner.at(z, y - offsets[0], x - offsets[1]), size_mm)
 
 
-def _fit(wanted: list[int], shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    return [(have, min(n, have)) for n, have in zip(wanted, shape[1:], strict=True)]
+def _cut(size_mm: float, voxel_mm: float, n: int, rng: np.random.Generator) -> tuple[slice, float]:
+    """Return what of ``n`` voxels fits a length, and where it begins there, mm."""
+    n_kept = min(n, math.floor(size_mm / voxel_mm))
+    start = round((n - n_kept) * rng.uniform(0.25, 0.75))
+    return slice(start, start + n_kept), float(rng.uniform()) * (size_mm - n_kept * voxel_mm)
 
 
 def _there_and_back(n: int, start: int, n_wanted: int) -> NDArray[np.int_]:
