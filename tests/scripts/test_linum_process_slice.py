@@ -1,4 +1,4 @@
-"""Each correction earns its place: a fault planted alone, with the stage and without."""
+"""From mosaic grid to slice; what each correction is worth: test_each_stage_earns_its_place.py."""
 
 import csv
 import json
@@ -67,45 +67,6 @@ def test_the_perfect_rig_gives_back_the_anatomy(tmp_path):
     assert planes.max() <= 1
 
 
-def test_flat_field_earns_its_place(tmp_path):
-    "Vignetting alone: brightness error falls to a third or less, seams below 1 %."
-    plant = Plant(vignette=0.5)
-    errors = {}
-    for wanted in (False, True):
-        volume, (_, at) = process(tmp_path, plant, name=f"flat{wanted}", flat_field=wanted)
-        ratio = inner(volume.array[:].mean(axis=0) / anatomy_on(volume, at))
-        errors[wanted] = np.std(ratio / ratio.mean())
-    assert errors[True] <= errors[False] / 3
-    details = json.loads((tmp_path / "slice_z03_process.json").read_text())
-    assert details["flat_field"]["seam_after"] <= 0.01
-
-
-def test_axial_profile_earns_its_place(tmp_path):
-    "Focus and decay alone: the drift of brightness with depth falls to a third or less."
-    plant = Plant(decay_per_um=0.004, focus_um=120.0)
-    errors = {}
-    for wanted in (False, True):
-        volume, _ = process(tmp_path, plant, name=f"axial{wanted}", axial_profile=wanted)
-        depth = inner(volume.array[:]).mean(axis=(1, 2))
-        errors[wanted] = np.std(depth / depth.mean())
-    assert errors[True] <= errors[False] / 3
-
-
-def test_attenuation_earns_its_place(tmp_path):
-    "A decay that differs from side to side: its error falls to a third or less."
-    plant = Plant(decay_per_um=0.006, lateral_decay_per_um=0.002, grid=(3, 4))
-    errors = {}
-    for wanted in (False, True):
-        volume, _ = process(
-            tmp_path, plant, name=f"att{wanted}", axial_profile=True, attenuation=wanted
-        )
-        planes = inner(volume.array[:])
-        sides = [planes[:, :, part].mean(axis=(1, 2)) for part in (slice(0, 20), slice(-20, None))]
-        drift = [np.log(side[2] / side[-2]) for side in sides]
-        errors[wanted] = np.abs(drift).max()
-    assert errors[True] <= errors[False] / 3
-
-
 def test_anatomy_is_not_flattened(tmp_path):
     "All faults at once, with speckle: agreement with the anatomy rises, and stays in the middle."
     plant = Plant(
@@ -122,7 +83,7 @@ def test_anatomy_is_not_flattened(tmp_path):
     assert scores["yes"] > max(scores["no"], 0.97)
 
 
-def test_refinement_earns_its_place(tmp_path):
+def test_refinement_places_tiles_to_a_tenth_of_a_pixel(tmp_path):
     "Jitter of the stage alone: tile errors fall from pixels to a tenth, and the slice stays put."
     plant = Plant(jitter_px=6, looks=20, grid=(4, 4), tile=(40, 96, 96))
     process(tmp_path, plant, refine_positions=True)
