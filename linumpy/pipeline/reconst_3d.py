@@ -261,6 +261,7 @@ def _plan_normalize_z(step: Step, state: State) -> list[Task]:
             makes=[out.volume, out.out / "3d_volume_z_normalization.json"],
             in_zarr=out.stage("stack") / "stack.ome.zarr",
             out_zarr=out.volume,
+            n_serial_slices=None,
         )
     ]
 
@@ -364,7 +365,8 @@ STEPS = (
         "normalize_z_intensity",
         linum_normalize_z_intensity.COMMAND,
         _plan_normalize_z,
-        wired=("in_zarr", "out_zarr"),
+        # our stacks say where their slices are
+        wired=("in_zarr", "out_zarr", "n_serial_slices"),
     ),
     Step(
         "align_to_ras",

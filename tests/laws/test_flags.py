@@ -139,7 +139,6 @@ TRIES = {
     "moving_z_first_index": Try(5, "stack"),
     "blend_depth": Try(1, "stack"),
     "mode": Try("percentile", "normalize_z_intensity"),
-    "n_serial_slices": Try(3, "normalize_z_intensity", prepare="without_slice_table"),
     "strength": Try(0.5, "normalize_z_intensity"),
     "min_scale": Try(1, "normalize_z_intensity"),
     "max_scale": Try(1, "normalize_z_intensity"),
@@ -311,16 +310,6 @@ def _without_positions(bench: Bench, place: Path, _given: Any) -> dict[str, obje
     return {"directory": raw}
 
 
-def _without_slice_table(bench: Bench, place: Path, given: Any) -> dict[str, object]:
-    """A stack of another program: voxels and scale, no table of slices."""
-    volume = omezarr.open_volume(given.in_zarr)
-    path = place / "foreign.ome.zarr"
-    level = omezarr.Level(volume.shape, volume.spacing, volume.shape)
-    with omezarr.create(path, [level]) as new:
-        new.array[...] = omezarr.read_block(volume)
-    return {"in_zarr": path}
-
-
 def _deep_planes_lost(_bench: Bench, place: Path, given: Any) -> dict[str, object]:
     """The deepest two planes of the slice before the gap hold nothing."""
     path = place / given.slice_before.name
@@ -347,7 +336,6 @@ PREPARE = {
     "unreliable": _unreliable,
     "without_images": _without_images,
     "without_positions": _without_positions,
-    "without_slice_table": _without_slice_table,
 }
 
 
