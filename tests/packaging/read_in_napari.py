@@ -1,6 +1,6 @@
 """Open a volume as napari does and print what it makes of it, as JSON; needs no screen.
 
-Runs in an environment of its own, which test_napari.py makes: napari and its reader plugin.
+Runs in an environment of its own, which readers.py makes: napari and its reader plugin.
 """
 
 import json

@@ -1,52 +1,23 @@
 """The final volume in napari: the right size, with its unit, neither black nor burnt out.
 
-In an environment of its own (.venv-napari, kept between runs): napari's reader plugin for OME-Zarr.
+In an environment of its own (readers.py): napari's reader plugin for OME-Zarr.
 Its version 0.10 reads NGFF 0.5 with units but drops ``translation``; 0.8 did the reverse.
 """
-
-import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import linumpy
 from linumpy.io.levels import read_window
 from linumpy.io.omezarr import n_levels, open_volume, read_block
-from tests.packaging.conftest import make_once
+from tests.packaging.readers import read_with
 
-PROJECT = Path(linumpy.__file__).parents[1]
-SCRIPT = Path(__file__).with_name("read_in_napari.py")
-PACKAGES = ("napari==0.9.2", "napari-ome-zarr==0.10.0")
 pytestmark = pytest.mark.story
-
-
-def make_environment(folder: Path) -> None:
-    uv = (sys.executable, "-m", "uv")
-    subprocess.run([*uv, "venv", "--quiet", "--allow-existing", folder], check=True)
-    python = folder / "bin" / "python"
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, *PACKAGES], check=True)
-    (folder / ".packages").write_text("\n".join(PACKAGES), "utf-8")
-
-
-def napari_environment() -> Path:
-    folder = PROJECT / ".venv-napari"
-    made_of = folder / ".packages"
-    if made_of.exists() and made_of.read_text("utf-8") != "\n".join(PACKAGES):
-        (folder / ".made").unlink(missing_ok=True)
-    return make_once(folder, make_environment)
 
 
 @pytest.fixture(scope="module")
 def shown(whole_run):
     """What a napari layer made of the volume shows."""
-    python = napari_environment() / "bin" / "python"
-    argv = [python, SCRIPT, whole_run / "3d_volume.ome.zarr"]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={})
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return read_with("read_in_napari.py", whole_run / "3d_volume.ome.zarr")
 
 
 def test_the_volume_opens_at_its_size(whole_run, shown):
