@@ -58,8 +58,8 @@ crash: setup  ## kill writers and runs at many moments, compare what stands afte
 	$(BIN)/python checks/crash_write.py
 	$(BIN)/python checks/crash.py
 
-fuzz: setup  ## 100 000 examples of each law of the record (hours)
-	LINUMPY_EXAMPLES=100000 $(BIN)/pytest -n 2 --hypothesis-show-statistics tests/io tests/stack/test_shifts.py tests/core
+fuzz: setup  ## 100 000 examples of each law of the record
+	$(BIN)/python checks/fuzz.py
 
 mutation: setup  ## change the code of the record in every small way; the tests must notice
 	$(BIN)/python checks/mutation.py

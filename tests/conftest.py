@@ -9,6 +9,7 @@ import pytest
 from linumpy.cli import machine
 from linumpy.io.raw_writer import RawWriter
 from linumpy.synth import Faults, Rig, Scene, Truth, plan, preset, render
+from tests import strategies  # noqa: F401  examples of laws are the same in every run
 
 machine.cap_threads()  # as in a command: our workers, or pytest's, are the only parallelism
 

@@ -7,11 +7,25 @@ each oddity and each fault was met.
 import re
 from dataclasses import dataclass, field
 
-from hypothesis import strategies as st
-
 from linumpy.core.slice_id import SliceId
 from linumpy.io.slice_config import new_row
-from tests.strategies import NASTY_TEXTS
+from tests.strategies import NASTY_TEXTS, tapes
+
+TEXT_ODDITIES = {
+    "line break in a text": "[\\r\\n\u2028]",
+    "quote in a text": '"',
+    "separator in a text": "[,;\\t]",
+    "formula-like text": "^[=+@-]",
+    "blanks around a text": r"^\s|\s$",
+    "letters beyond ASCII": r"[^\0-\x7f]",
+    "text that looks like a flag or a comment": r"^(true|0\.5|#.*|')$",
+}
+
+
+def text_oddity(text):
+    """Return the first that a text shows; an empty one shows none."""
+    return next((name for name, sign in TEXT_ODDITIES.items() if re.search(sign, text)), "")
+
 
 BOOLEANS = (
     ("true", True, ""), ("false", False, ""), ("TRUE", True, "boolean in capitals"),
@@ -28,7 +42,7 @@ CELLS = {  # text, value, oddity
         (" 0.25 ", 0.25, "padded score"), ("0.123456789", 0.123456789, "score of many digits"),
         ("-0", 0.0, "minus zero"),
     ),
-    "notes": tuple((text, text, "text that breaks readers") for text in NASTY_TEXTS),
+    "notes": tuple((text, text, text_oddity(text)) for text in NASTY_TEXTS),
     "operator": (("JL", "JL", "extra column"), ("", "", "extra column")),
 }  # fmt: skip
 ID_FORMS = (
@@ -77,6 +91,11 @@ HEADER_FAULTS = {
 }
 BYTE_FAULTS = {
     "UTF-16": (lambda raw: raw.decode().encode("utf-16"), "is UTF-16"),
+    "UTF-16, big end first": (
+        lambda raw: b"\xfe\xff" + raw.decode("utf-8-sig").encode("utf-16-be"),
+        "is UTF-16",
+    ),
+    "UTF-16 without a mark": (lambda raw: raw.decode("utf-8-sig").encode("utf-16-le"), "NUL byte"),
     "not UTF-8": (lambda raw: raw + b"\xe9", "is not UTF-8"),
     "NUL": (lambda raw: raw + b"\0", "NUL byte"),
     "empty": (lambda _: b"", "the file is empty"),
@@ -111,42 +130,45 @@ class OddFile:
     rows: dict = field(default_factory=dict)
 
 
-@st.composite
-def odd_files(draw):
+def odd_files():
     """A file of at most four slices; every second one has a fault."""
-    file = OddFile(fault=draw(st.just("") | st.sampled_from(FAULTS)))
-    is_odd = {name: draw(st.integers(0, 3)) == 0 for name in FILE_ODDITIES}
-    names, lines = grid(draw, file, is_odd)
+    return tapes(128, an_odd_file)
+
+
+def an_odd_file(tape):
+    file = OddFile(fault=tape.pick(FAULTS) if tape.below(2) else "")
+    is_odd = {name: tape.below(4) == 1 for name in FILE_ODDITIES}
+    names, lines = grid(tape, file, is_odd)
     separator = ";" if is_odd["semicolons"] else ","
-    target = plant(draw, file, names, lines, separator)
-    file.content = rendered(draw, file, is_odd, separator, [names, *lines], target)
+    target = plant(tape, file, names, lines, separator)
+    file.content = rendered(tape, file, is_odd, separator, [names, *lines], target)
     if file.fault in BYTE_FAULTS:
         change, file.says = BYTE_FAULTS[file.fault]
         file.content, file.line = change(file.content), None
     return file
 
 
-def grid(draw, file, is_odd):
+def grid(tape, file, is_odd):
     """Draw names and cells as texts, and the rows that they mean."""
-    names = ["slice_id", "use", *draw(st.permutations(list(CELLS)[1:]))[: draw(st.integers(0, 5))]]
-    for wanted, _, _ in [CELL_FAULTS.get(file.fault, ("use", (), ""))]:
-        names += [] if wanted in names else [wanted]
+    names = ["slice_id", "use", *tape.some([*CELLS][1:], 5)]
+    wanted = CELL_FAULTS[file.fault][0] if file.fault in CELL_FAULTS else "use"
+    names += [] if wanted in names else [wanted]
     if file.fault == "decimal comma among commas" and "quality_score" not in names:
         names.append("quality_score")
     if is_odd["columns in another order"]:
-        names = draw(st.permutations(names))
+        names = tape.shuffled(names)
         file.oddities.add("columns in another order")
     if len(names) < len(CELLS) + 1:
         file.oddities.add("columns missing")
-    n_min = 0 if not file.fault and is_odd["no rows"] else 1
-    ids = draw(st.lists(st.integers(0, 1200), unique=True, min_size=n_min, max_size=4))
+    n_rows = 0 if not file.fault and is_odd["no rows"] else 1 + tape.below(4)
+    ids = [*dict.fromkeys(tape.below(1201) for _ in range(n_rows))]
     file.oddities |= set() if ids else {"no rows"}
     lines = []
     for number in ids:
         row = new_row(number, use=False) | ({"operator": ""} if "operator" in names else {})
         lines.append([])
         for name in names:
-            text, value, odd = cell(draw, name, number)
+            text, value, odd = cell(tape, name, number)
             lines[-1].append(text)
             row[name] = value
             file.oddities |= {odd} - {""}
@@ -154,19 +176,19 @@ def grid(draw, file, is_odd):
     return names, lines
 
 
-def cell(draw, name, number):
+def cell(tape, name, number):
     if name == "slice_id":
-        form, odd = draw(st.sampled_from(ID_FORMS))
+        form, odd = tape.pick(ID_FORMS)
         return form.format(number), str(SliceId(number)), odd
-    return draw(st.sampled_from(CELLS[name]))
+    return tape.pick(CELLS[name])
 
 
-def plant(draw, file, names, lines, separator):
+def plant(tape, file, names, lines, separator):
     """Put the fault of the grid in; return the index of its row, 0 for the header."""
-    target = draw(st.integers(1, len(lines))) if lines else 0
+    target = 1 + tape.below(len(lines)) if lines else 0
     if file.fault in CELL_FAULTS:
         column, texts, file.says = CELL_FAULTS[file.fault]
-        lines[target - 1][names.index(column)] = draw(st.sampled_from(texts))
+        lines[target - 1][names.index(column)] = tape.pick(texts)
     elif file.fault == "decimal comma among commas":
         file.says = "is not a number from 0 to 1" if separator == "," else "is outside 0 to 1"
         text = "0,812" if separator == "," else "1,812"
@@ -190,9 +212,9 @@ def plant(draw, file, names, lines, separator):
     return target
 
 
-def rendered(draw, file, is_odd, separator, table, target):
+def rendered(tape, file, is_odd, separator, table, target):
     """Return the bytes of the grid and note the oddities that were applied."""
-    end = draw(st.sampled_from(list(LINE_ENDS))) if is_odd["CRLF"] or is_odd["CR only"] else "\n"
+    end = tape.pick([*LINE_ENDS]) if is_odd["CRLF"] or is_odd["CR only"] else "\n"
     file.oddities |= {LINE_ENDS[end]} - {""}
     applied = {"byte order mark", "blank lines", "no newline at the end", "needless quotes"}
     applied |= {"semicolons", "header in capitals", "padded header"}

@@ -1,17 +1,17 @@
 """The record against a plain dict: any sequence of stamps, merges, writes and reads agrees."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from linumpy.errors import UnknownSlice
 from linumpy.io import slice_config
-from tests.io.test_slice_config_laws import write_fragments
-from tests.strategies import N_EXAMPLES, law, slice_ids, stamps, texts
+from tests.io.test_slice_config_laws import fragments
+from tests.strategies import a_stamp, a_text, an_id, law, some_stamps, tapes
 
 
 class Record(RuleBasedStateMachine):
@@ -19,27 +19,28 @@ class Record(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = Path(self.folder.name) / "slice_config.csv"
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "slice_config.csv"
         self.rows, self.model = {}, {}
 
-    @rule(key=slice_ids(), use=st.booleans())
-    def add(self, key, use):
+    @rule(tape=tapes(12))
+    def add(self, tape):
+        key, use = an_id(tape), tape.pick([False, True])
         if key not in self.rows:
             self.rows = {**self.rows, key: slice_config.new_row(key, use=use)}
             self.model[key] = slice_config.new_row(key, use=use)
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), values=stamps())
-    def stamp(self, data, values):
-        key = data.draw(st.sampled_from(list(self.model)))
+    @rule(tape=tapes(64))
+    def stamp(self, tape):
+        key, values = tape.pick([*self.model]), a_stamp(tape)
         self.rows = slice_config.stamp(self.rows, key, values)
         self.model[key] = self.model[key] | values
 
     @precondition(lambda self: self.model)
-    @rule(data=st.data(), note=texts())
-    def annotate(self, data, note):
-        key = data.draw(st.sampled_from(list(self.model)))
+    @rule(tape=tapes(32))
+    def annotate(self, tape):
+        key, note = tape.pick([*self.model]), a_text(tape)
         self.rows = slice_config.stamp(self.rows, key, {"notes": note}, append_notes=True)
         old = self.model[key]["notes"]
         for part in note.split("; "):
@@ -47,21 +48,21 @@ class Record(RuleBasedStateMachine):
                 old = f"{old}; {part}" if old else part
         self.model[key]["notes"] = old
 
-    @rule(key=slice_ids(), values=stamps())
-    def stamp_unknown(self, key, values):
+    @rule(tape=tapes(64))
+    def stamp_unknown(self, tape):
+        key, values = an_id(tape), a_stamp(tape)
         if key not in self.model:
             with pytest.raises(UnknownSlice):
                 slice_config.stamp(self.rows, key, values)
 
-    @rule(given_stamps=st.dictionaries(slice_ids(), stamps(), max_size=3))
+    @rule(given_stamps=tapes(128, some_stamps))
     def merge(self, given_stamps):
         given_stamps = {
             key: {name: value for name, value in values.items() if name != "notes"}
             for key, values in given_stamps.items()
         }
-        with tempfile.TemporaryDirectory() as folder:
-            write_fragments(Path(folder), given_stamps)
-            self.rows = slice_config.merge_fragments(self.rows, folder)
+        with fragments(self.folder / "stage", given_stamps):
+            self.rows = slice_config.merge_fragments(self.rows, self.folder / "stage")
         for key in sorted(given_stamps):
             is_new = key not in self.model
             row = self.model.setdefault(key, slice_config.new_row(key, use=False))
@@ -81,8 +82,8 @@ class Record(RuleBasedStateMachine):
         assert list(self.rows) == list(self.model)
 
     def teardown(self):
-        self.folder.cleanup()
+        shutil.rmtree(self.folder)
 
 
 TestRecord = Record.TestCase
-TestRecord.settings = settings(law, max_examples=max(10, N_EXAMPLES // 5), stateful_step_count=15)
+TestRecord.settings = settings(law, stateful_step_count=10)
