@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import tyro
 
-from linumpy.cli import failure, machine
+from linumpy.cli import cost, failure, machine
 from linumpy.cli.command import Command, Count, Role
 from linumpy.errors import (
     BadValue,
@@ -380,6 +380,8 @@ def _write_done(command: Command[P], params: P, seconds: float) -> None:
         "command": shlex.join([command.name, *to_argv(command, params)]),
         "version": version(),
         "seconds": round(seconds, 3),
+        "peak_bytes": cost.peak_bytes(),
+        "bytes_written": sum(map(cost.bytes_of, products)),
     }
     product = products[0]
     inside = product.is_dir() and product.suffix != ".zarr"

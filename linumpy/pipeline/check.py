@@ -9,13 +9,13 @@ from typing import Any, get_args, get_type_hints
 
 from linumpy.cli import runtime
 from linumpy.core.slice_id import parse_ids
-from linumpy.errors import BadValue, MissingFile
+from linumpy.errors import BadValue
 from linumpy.pipeline import nextflow
 from linumpy.pipeline.linum_reconstruct import ID_PARAMETERS, check_atlas
 
 
 def check_parameters(name: str, text: str) -> None:
-    """Check the parameters of a workflow.
+    """Check the parameters of a workflow, but for whether paths exist: a container sees none.
 
     Parameters
     ----------
@@ -28,8 +28,6 @@ def check_parameters(name: str, text: str) -> None:
     ------
     BadValue
         Names what is unknown, missing or out of its bounds.
-    MissingFile
-        Names the path that does not exist.
     """
     workflow = next(one for one in nextflow.WORKFLOWS if one.name == name)
     kind, given = workflow.params, json.loads(text)
@@ -46,7 +44,6 @@ def check_parameters(name: str, text: str) -> None:
     if missing:
         raise BadValue(f"--{missing[0]} is missing", hint="--help lists all parameters")
     params = runtime.validate(kind(**values))
-    _check_paths(kind, params)
     for key in ID_PARAMETERS:
         parse_ids(getattr(params, key, ()))
     check_atlas(values.get("atlas"), values.get("input_orientation"))
@@ -77,10 +74,3 @@ def _values(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
 def _text(key: str, part: object) -> object:
     """Return one value of a list; ids are text, also those that the engine took for numbers."""
     return str(part) if key in ID_PARAMETERS else part
-
-
-def _check_paths(kind: type[Any], params: object) -> None:
-    for name, is_source in runtime.roles(kind).items():
-        value = getattr(params, name)
-        if is_source and value is not None and not Path(value).exists():
-            raise MissingFile(f"--{name} {value} does not exist", hint="check the path")

@@ -17,12 +17,13 @@ from pydantic import TypeAdapter
 
 from linumpy.cli import runtime
 from linumpy.cli.command import AnyCommand, Count, Source
-from linumpy.pipeline import preproc, reconst_3d
+from linumpy.pipeline import linum_record_run, preproc, reconst_3d
 from linumpy.pipeline.graph import Step, run_parameters
 from linumpy.pipeline.linum_reconstruct import Run
 from linumpy.scripts import (
     linum_finish_record,
     linum_generate_pipeline_report,
+    linum_keep_edits,
     linum_list_slices,
     linum_name_failures,
     linum_record_failures,
@@ -38,9 +39,11 @@ PAGE_NAMES = {
 """Stage of the graph → process, where the feature page has another name."""
 KEEPERS: dict[str, AnyCommand] = {
     "start_record": linum_start_record.COMMAND,
+    "keep_edits": linum_keep_edits.COMMAND,
     "list_slices": linum_list_slices.COMMAND,
     "record_failures": linum_record_failures.COMMAND,
     "finish_record": linum_finish_record.COMMAND,
+    "record_run": linum_record_run.COMMAND,
     "generate_report": linum_generate_pipeline_report.COMMAND,
     "name_failures": linum_name_failures.COMMAND,
 }
@@ -86,6 +89,8 @@ class Mosaics(Engine):
 
     input: Source
     """folder that preproc wrote: mosaics, shifts_xy.csv, acquisition.json, slice_config.csv"""
+    pairs_per_task: Count = 4
+    """pairs of slices, and gaps, that one task works on: short work, fewer jobs for a scheduler"""
 
 
 def _reconst_base() -> type[Any]:

@@ -78,22 +78,28 @@ def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: f
         }
         for outcome in outcomes
     ]
-    atomic.write_json(
-        state.layout.run_json,
-        {
-            "version": job.version,
-            "command": shlex.join(sys.argv),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds, 3),
-            "workers": job.workers,
-            "python": platform.python_version(),
-            "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
-            "parameters": runtime.plain(state.params),
-            "slicing_interval_mm": state.slicing_interval_mm,
-            "stages": stages,
-            "warnings": [{"what": line, "why": "", "do": ""} for line in _advice(state)],
-        },
+    facts = run_facts(
+        version=job.version,
+        command=shlex.join(sys.argv),
+        seconds=round(seconds, 3),
+        workers=job.workers,
+        parameters=runtime.plain(state.params),
+        slicing_interval_mm=state.slicing_interval_mm,
+        stages=stages,
+        advice=_advice(state),
     )
+    atomic.write_json(state.layout.run_json, facts)
+
+
+def run_facts(*, advice: Sequence[str], **facts: object) -> dict[str, object]:
+    """Return the content of run.json: what the driver knows, and where it ran."""
+    return {
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        **facts,
+        "warnings": [{"what": line, "why": "", "do": ""} for line in advice],
+    }
 
 
 def write_report(state: State) -> None:
@@ -135,15 +141,18 @@ def _implied_axial(state: State) -> list[str]:
 
 
 def _advice(state: State) -> list[str]:
-    """Return what the user should know: what is off, and the flag that turns it on."""
-    lines = []
     first = state.acquisition.first_info
-    if first.n_extra > 0 and not state.params.detect_galvo:
-        lines.append(
-            f"info.txt says n_extra {first.n_extra}, and galvo detection is off: "
-            "pass --detect_galvo to look for mistimed sweeps"
-        )
-    return lines
+    return advice(n_extra=first.n_extra, detect_galvo=state.params.detect_galvo)
+
+
+def advice(*, n_extra: int, detect_galvo: bool) -> list[str]:
+    """Return what the user should know: what is off, and the flag that turns it on."""
+    if n_extra == 0 or detect_galvo:
+        return []
+    return [
+        f"info.txt says n_extra {n_extra}, and galvo detection is off: "
+        "pass --detect_galvo to look for mistimed sweeps"
+    ]
 
 
 def _axial(state: State) -> str:

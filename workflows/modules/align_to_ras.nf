@@ -2,7 +2,7 @@
 process align_to_ras {
     label 'wide'
     publishDir "${params.output}", mode: params.publish_mode, pattern: '*.ome.zarr'
-    publishDir "${params.output}", mode: 'copy', saveAs: { it.endsWith('.zarr') ? null : it }
+    publishDir "${params.output}", mode: 'copy', saveAs: { it ==~ /.*(zarr|done\.json)/ ? null : it }
 
     input:
     path volume
@@ -11,6 +11,7 @@ process align_to_ras {
     output:
     path '3d_volume_ras.ome.zarr', emit: volume
     path '3d_volume_ras_*', emit: diagnostics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

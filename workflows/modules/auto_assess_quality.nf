@@ -1,7 +1,7 @@
 // Scores every slice, leaves out what is damaged.
 process auto_assess_quality {
     label 'wide'
-    publishDir "${params.output}/assess_slice_quality", mode: 'copy'
+    publishDir "${params.output}/assess_slice_quality", mode: 'copy', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
@@ -10,6 +10,7 @@ process auto_assess_quality {
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
     path '{slice_quality,*_metrics.json}', emit: diagnostics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

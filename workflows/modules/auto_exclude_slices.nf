@@ -1,6 +1,6 @@
 // Leaves out clusters of slices that do not register.
 process auto_exclude_slices {
-    publishDir "${params.output}/auto_exclude_slices", mode: 'copy'
+    publishDir "${params.output}/auto_exclude_slices", mode: 'copy', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
@@ -9,6 +9,7 @@ process auto_exclude_slices {
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
     path '*_metrics.json', emit: metrics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

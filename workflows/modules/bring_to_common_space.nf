@@ -1,7 +1,7 @@
 // All slices onto one canvas, by the shifts.
 process bring_to_common_space {
     label 'wide'
-    publishDir "${params.output}", mode: 'copy', pattern: 'bring_to_common_space/*.{json,csv}'
+    publishDir "${params.output}", mode: 'copy', pattern: 'bring_to_common_space/*.{json,csv}', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path slices, stageAs: 'slices/*'
@@ -10,6 +10,7 @@ process bring_to_common_space {
 
     output:
     path 'bring_to_common_space', emit: folder  // slice_z03_normalize.ome.zarr, …
+    path 'bring_to_common_space/done.json', optional: true, emit: cost
 
     script:
     """

@@ -8,11 +8,12 @@ process create_mosaic_grid {
     val slice_id
     path raw, stageAs: 'raw'
     path acquisition
-    path record, stageAs: 'record/*'  // [ slice_config.csv, its history, galvo ] or [ ]
+    path record, stageAs: 'record/*'  // [ slice_config.csv, galvo ] or [ ]
 
     output:
     tuple val(slice_id), path("mosaic_grid_3d_z${slice_id}.ome.zarr"), optional: true, emit: mosaic
     path "create_mosaic_grid/*", optional: true, emit: failure
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

@@ -1,7 +1,7 @@
 // Finds where the report of the stage is wrong, corrects the shifts.
 process detect_rehoming_events {
     label 'wide'
-    publishDir "${params.output}/detect_rehoming", mode: 'copy'
+    publishDir "${params.output}/detect_rehoming", mode: 'copy', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path shifts
@@ -13,6 +13,7 @@ process detect_rehoming_events {
     path 'shifts_xy_clean.csv', emit: shifts
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
     path 'rehoming_*', emit: diagnostics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

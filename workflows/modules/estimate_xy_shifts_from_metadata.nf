@@ -1,6 +1,6 @@
 // Raw headers → shifts between slices, and what the headers say.
 process estimate_xy_shifts_from_metadata {
-    publishDir "${params.output}", mode: 'copy'
+    publishDir "${params.output}", mode: 'copy', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path raw, stageAs: 'raw'
@@ -8,6 +8,7 @@ process estimate_xy_shifts_from_metadata {
     output:
     path 'shifts_xy.csv', emit: shifts
     path 'acquisition.json', emit: acquisition
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

@@ -1,6 +1,6 @@
 // Fragments of the gaps into the record; one writer, also for no gap at all.
 process finalise_interpolation {
-    publishDir "${params.output}/interpolate_missing_slice", mode: 'copy'
+    publishDir "${params.output}/interpolate_missing_slice", mode: 'copy', saveAs: { it.endsWith('done.json') ? null : it }
 
     input:
     path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
@@ -9,6 +9,7 @@ process finalise_interpolation {
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
     path '*_metrics.json', emit: metrics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

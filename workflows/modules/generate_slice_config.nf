@@ -10,6 +10,7 @@ process generate_slice_config {
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
     path 'galvo', optional: true, emit: galvo
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

@@ -2,7 +2,7 @@
 process normalize_z_intensity {
     label 'wide'
     publishDir "${params.output}", mode: params.publish_mode, pattern: '*.ome.zarr'
-    publishDir "${params.output}", mode: 'copy', saveAs: { it.endsWith('.zarr') ? null : it }
+    publishDir "${params.output}", mode: 'copy', saveAs: { it ==~ /.*(zarr|done\.json)/ ? null : it }
 
     input:
     path stack
@@ -10,6 +10,7 @@ process normalize_z_intensity {
     output:
     path '3d_volume.ome.zarr', emit: volume
     path '3d_volume_z_normalization.json', emit: diagnostics
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

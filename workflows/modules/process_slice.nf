@@ -2,7 +2,7 @@
 process process_slice {
     tag "z$slice_id"
     label 'slice'
-    publishDir "${params.output}/process_slice", mode: 'copy', saveAs: { it.endsWith('.zarr') ? null : it }
+    publishDir "${params.output}/process_slice", mode: 'copy', saveAs: { it ==~ /.*(zarr|done\.json)/ ? null : it }
 
     input:
     tuple val(slice_id), path(mosaic)
@@ -12,6 +12,7 @@ process process_slice {
     tuple val(slice_id), path("slice_z${slice_id}_normalize.ome.zarr"), optional: true, emit: slice
     path "slice_z${slice_id}_*.{json,png}", optional: true, emit: diagnostics
     path "process_slice/*", optional: true, emit: failure
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

@@ -1,7 +1,7 @@
 // All slices into one volume, each at its depth.
 process stack {
     label 'wide'
-    publishDir "${params.output}/stack", mode: 'copy', saveAs: { it.endsWith('.zarr') ? null : it }
+    publishDir "${params.output}/stack", mode: 'copy', saveAs: { it ==~ /.*(zarr|done\.json)/ ? null : it }
 
     input:
     path folder
@@ -14,6 +14,7 @@ process stack {
     output:
     path 'stack.ome.zarr', emit: volume
     path '*.{csv,json}', emit: tables
+    path '*.done.json', optional: true, emit: cost
 
     script:
     """

@@ -6,38 +6,55 @@ include { check_parameters                  } from '../modules/check_parameters'
 include { estimate_xy_shifts_from_metadata  } from '../modules/estimate_xy_shifts_from_metadata'
 include { generate_slice_config             } from '../modules/generate_slice_config'
 include { start_record                      } from '../modules/start_record'
+include { keep_edits                        } from '../modules/keep_edits'
 include { list_slices                       } from '../modules/list_slices'
 include { create_mosaic_grid                } from '../modules/create_mosaic_grid'
 include { record_failures                   } from '../modules/record_failures'
+include { record_run                        } from '../modules/record_run'
 include { name_failures                     } from '../modules/name_failures'
+
+include { existing; recordAt; gathered; toldOfRun } from '../lib/files'
 
 workflow {
     if (params.help) {
         println file("${projectDir}/help.txt").text
         return
     }
+    existing(params, ['input'])
     check_parameters(groovy.json.JsonOutput.toJson(params), 'preproc')
     ch_raw = check_parameters.out.checked.map { file(params.input) }  // folder of raw tiles
 
     estimate_xy_shifts_from_metadata(ch_raw)
     ch_shifts = estimate_xy_shifts_from_metadata.out.shifts            // shifts_xy.csv
     ch_acquisition = estimate_xy_shifts_from_metadata.out.acquisition  // acquisition.json
+    ch_costs = estimate_xy_shifts_from_metadata.out.cost
 
+    ch_galvo = channel.value([])
     if (params.generate_slice_config) {
         generate_slice_config(ch_shifts.combine(ch_acquisition), ch_raw)
         ch_record = generate_slice_config.out.slice_config             // [ csv, history ]
         ch_galvo = generate_slice_config.out.galvo.ifEmpty([])         // folder of decisions
-        ch_decision = ch_record.concat(ch_galvo).flatten().collect()   // [ csv, history, galvo ]
+        ch_costs = ch_costs.mix(generate_slice_config.out.cost)
     } else {
         start_record(ch_acquisition, [], [])
         ch_record = start_record.out.slice_config
-        ch_decision = channel.value([])
     }
+    // what a person changed in the record of an earlier run stays
+    def earlier = recordAt("${params.output}/slice_config.csv")
+    if (earlier) {
+        keep_edits(ch_record, earlier)
+        ch_record = keep_edits.out.slice_config
+    }
+    ch_decision = params.generate_slice_config
+        ? ch_record.map { files -> files.find { it.name.endsWith('.csv') } }.concat(ch_galvo).flatten().collect()
+        : channel.value([])                                            // [ csv, galvo ]
 
     list_slices(ch_record, ch_acquisition, 'acquired')
     ch_ids = list_slices.out.lines.splitText().map { it.trim() }.filter { it }  // slice_id
     create_mosaic_grid(ch_ids, ch_raw, ch_acquisition, ch_decision)
+    ch_costs = ch_costs.mix(create_mosaic_grid.out.cost)
 
-    record_failures(ch_record, create_mosaic_grid.out.failure.collect().ifEmpty([]), 'slice')
-    name_failures(record_failures.out.slice_config, [])
+    record_failures(ch_record, gathered(create_mosaic_grid.out.failure), 'slice')
+    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), [])
+    name_failures(record_failures.out.slice_config, record_run.out.run)
 }

@@ -23,25 +23,18 @@ include { stack                                  } from '../modules/stack'
 include { normalize_z_intensity                  } from '../modules/normalize_z_intensity'
 include { align_to_ras                           } from '../modules/align_to_ras'
 include { finish_record                          } from '../modules/finish_record'
+include { record_run                             } from '../modules/record_run'
 include { generate_report                        } from '../modules/generate_report'
 include { name_failures                          } from '../modules/name_failures'
 
-// A record is two files: what is decided, and who decided it when.
-def recordAt(path) {
-    def history = file(path.toString().replaceAll(/\.csv$/, '_history.jsonl'))
-    history.exists() ? [file(path), history] : [file(path)]
-}
-
-// Many paths as one value, in the order of their names, so that -resume finds them again.
-def gathered(ch) {
-    ch.toSortedList { a, b -> a.name <=> b.name }
-}
+include { existing; recordAt; gathered; inGroups; toldOfRun } from '../lib/files'
 
 workflow {
     if (params.help) {
         println file("${projectDir}/help.txt").text
         return
     }
+    existing(params, ['input', 'slice_config', 'manual_transforms', 'atlas'])
     check_parameters(groovy.json.JsonOutput.toJson(params), 'reconst_3d')
     ch_input = check_parameters.out.checked.map { file(params.input) }  // folder that preproc wrote
     ch_acquisition = ch_input.map { it / 'acquisition.json' }
@@ -61,9 +54,11 @@ workflow {
         .map { id, places -> tuple(id, places.find { it.exists() } ?: places[0]) }  // [ slice_id, mosaic ]
     ch_all_mosaics = gathered(ch_mosaics.map { id, path -> path }.filter { it.exists() })
 
+    ch_costs = channel.empty()  // what each stage cost, for run.json
     if (params.auto_assess_quality) {
         auto_assess_quality(ch_record, ch_all_mosaics)
         ch_record = auto_assess_quality.out.slice_config
+        ch_costs = auto_assess_quality.out.cost
     }
     ch_shifts = ch_stage_shifts
     ch_rehoming = channel.value([])
@@ -71,6 +66,7 @@ workflow {
         detect_rehoming_events(ch_stage_shifts, ch_acquisition, ch_record, ch_all_mosaics)
         ch_record = detect_rehoming_events.out.slice_config
         ch_shifts = detect_rehoming_events.out.shifts
+        ch_costs = ch_costs.mix(detect_rehoming_events.out.cost)
         ch_rehoming = ch_shifts.concat(detect_rehoming_events.out.diagnostics).flatten().collect()
     }
 
@@ -89,16 +85,16 @@ workflow {
     ch_gap_files = channel.value([])
     if (params.interpolate_missing_slices) {
         list_gaps(ch_record, ch_acquisition, 'gaps')
-        ch_gaps = list_gaps.out.lines.splitText().map { it.trim() }.filter { it }
-            .combine(ch_common)
-            .map { line, folder ->
-                def (before, missing, after) = line.tokenize()
-                tuple(missing, folder / "slice_z${before}_normalize.ome.zarr", folder / "slice_z${after}_normalize.ome.zarr")
-            }  // [ slice_id, slice before, slice after ]
+        ch_gaps = inGroups(list_gaps.out.lines).combine(ch_common)
+            .map { _group, gaps, folder ->
+                def beside = gaps.collectMany { before, _missing, after -> [before, after] }.unique()
+                tuple(gaps*.join(':'), beside.collect { folder / "slice_z${it}_normalize.ome.zarr" })
+            }  // [ before:missing:after, … ], slices
         interpolate_missing_slice(ch_gaps)
         ch_fragments = gathered(interpolate_missing_slice.out.fragment)
         ch_filled = gathered(interpolate_missing_slice.out.slice)
-        ch_gap_files = gathered(interpolate_missing_slice.out.diagnostics.flatten())
+        ch_gap_files = gathered(interpolate_missing_slice.out.diagnostics)
+        ch_costs = ch_costs.mix(interpolate_missing_slice.out.cost)
         failed_gaps(ch_record, gathered(interpolate_missing_slice.out.failure), 'gap')
         ch_record = failed_gaps.out.slice_config
     }
@@ -106,12 +102,10 @@ workflow {
     ch_record = finalise_interpolation.out.slice_config
 
     list_pairs(ch_record, ch_acquisition, 'pairs')
-    ch_pairs = list_pairs.out.lines.splitText().map { it.trim() }.filter { it }
-        .combine(ch_common)
-        .map { line, folder ->
-            def (fixed, moving) = line.tokenize()
-            tuple(moving, folder / "slice_z${fixed}_normalize.ome.zarr", folder / "slice_z${moving}_normalize.ome.zarr")
-        }  // [ slice_id of the moving one, fixed, moving ]
+    ch_pairs = inGroups(list_pairs.out.lines).combine(ch_common)
+        .map { _group, pairs, folder ->
+            tuple(pairs*.join(':'), pairs.flatten().unique().collect { folder / "slice_z${it}_normalize.ome.zarr" })
+        }  // [ fixed:moving, … ], slices
     register_pairwise(ch_pairs)
     ch_transforms = gathered(register_pairwise.out.transform)
     failed_pairs(ch_record, gathered(register_pairwise.out.failure), 'slice')
@@ -120,22 +114,30 @@ workflow {
     if (params.auto_exclude_enabled) {
         auto_exclude_slices(ch_record, ch_transforms)
         ch_record = auto_exclude_slices.out.slice_config
+        ch_costs = ch_costs.mix(auto_exclude_slices.out.cost)
     }
     def manual = params.manual_transforms ? [file(params.manual_transforms)] : []
     stack(ch_common, ch_shifts, ch_transforms, ch_filled, ch_record, manual)
     normalize_z_intensity(stack.out.volume)
     ch_volume = normalize_z_intensity.out.volume
 
+    ch_costs = ch_costs.mix(
+        process_slice.out.cost, bring_to_common_space.out.cost, finalise_interpolation.out.cost,
+        register_pairwise.out.cost, stack.out.cost, normalize_z_intensity.out.cost,
+    )
     finish_record(ch_record, ch_acquisition)
     ch_final = finish_record.out.slice_config
-    ch_top = ch_final.concat(ch_acquisition, ch_stage_shifts, ch_volume).flatten().collect()
-    ch_processed = gathered(process_slice.out.slice.map { id, path -> path }.mix(process_slice.out.diagnostics.flatten()))
-    generate_report(ch_top, ch_processed, ch_rehoming, gathered(ch_filled.mix(ch_gap_files).flatten()), ch_transforms, stack.out.tables)
-
-    ch_made = generate_report.out.report.concat(ch_volume)
+    ch_made = ch_volume
     if (params.atlas && params.input_orientation) {
         align_to_ras(ch_volume, file(params.atlas))
-        ch_made = ch_made.concat(align_to_ras.out.volume)
+        ch_costs = ch_costs.mix(align_to_ras.out.cost)
+        ch_made = ch_volume.concat(align_to_ras.out.volume)
     }
-    name_failures(ch_final, ch_made.flatten().collect())
+    ch_earlier = ch_input.map { it / 'run.json' }.map { it.exists() ? it : [] }
+    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), ch_earlier)
+
+    ch_top = ch_final.concat(ch_acquisition, ch_stage_shifts, ch_made, record_run.out.run).flatten().collect()
+    ch_processed = gathered(process_slice.out.slice.map { id, path -> path }.mix(process_slice.out.diagnostics.flatten()))
+    generate_report(ch_top, ch_processed, ch_rehoming, gathered(ch_filled.mix(ch_gap_files)), ch_transforms, stack.out.tables)
+    name_failures(ch_final, generate_report.out.report.concat(ch_made).flatten().collect())
 }
