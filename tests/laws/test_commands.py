@@ -25,6 +25,7 @@ COMMANDS = {name: importlib.import_module(module).COMMAND for name, module in MO
 
 SAME_NAME_OTHER_MEANING: dict[str, str] = {
     "exclude_first": "feature page: 1 in the commands; 0 in the drivers (decisions 7)",
+    "resolution": "the working resolution; in the export, which of the levels that exist",
 }
 
 
