@@ -17,6 +17,8 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "BLOSC_NTHREADS",
+    # chunks that one reader holds at a time; several readers are our own threads
+    "ZARR_ASYNC__CONCURRENCY",
 )
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _CGROUP = Path("/sys/fs/cgroup")

@@ -100,7 +100,6 @@ def _perform(order: Order) -> Outcome:
         _say_damage(task, done, made)
     order.record.unlink(missing_ok=True)
     write_begun(order.record, task, order.out)
-    machine.give_back_memory()
     _reset_peak()
     started = time.perf_counter()
     job = replace(
@@ -110,14 +109,18 @@ def _perform(order: Order) -> Outcome:
     )
     for path in runtime.paths(task.command, task.params, sources=False).values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    runtime.run(task.command, task.params, job)
-    seconds = time.perf_counter() - started
+    try:
+        runtime.run(task.command, task.params, job)
+    finally:
+        seconds, peak_bytes = time.perf_counter() - started, _peak_bytes()
+        # the next task starts from the same floor, and a worker that waits holds nothing
+        machine.give_back_memory()
     made = digest.read_entries(task.made())
     done = Done(
         key=task.key(entries, order.version),
         command=shlex.join([task.command.name, *runtime.to_argv(task.command, task.params)]),
         seconds=round(seconds, 3),
-        peak_bytes=_peak_bytes(),
+        peak_bytes=peak_bytes,
         inputs=entries,
         outputs=made,
     )

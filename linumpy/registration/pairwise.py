@@ -26,7 +26,7 @@ SLAB_PLANES = 8
 NEAREST_PLANES = 3
 """Planes averaged on each side when the slices do not overlap in depth."""
 BLOCK_PLANES = 8
-"""Planes read at once; a chunk holds several, and reading it again for each is slow."""
+"""Planes read at once, from a multiple of it on: as many as a chunk of a slice on the canvas."""
 DEPTH_SIDE_PX = 384
 """Planes are halved to this size before depths are compared: the anatomy is enough."""
 DEPTH_FINE_PX, DEPTH_BROAD_PX = 1.0, 6.0
@@ -54,8 +54,10 @@ class PlaneSource:
 
     def blocks(self, start: int, stop: int) -> Iterator[Plane]:
         """Yield the planes from ``start`` up to ``stop``; holds `BLOCK_PLANES` of them."""
-        for first in range(start, stop, BLOCK_PLANES):
-            yield from self.read(first, min(first + BLOCK_PLANES, stop))
+        while start < stop:
+            end = min(start - start % BLOCK_PLANES + BLOCK_PLANES, stop)
+            yield from self.read(start, end)
+            start = end
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,20 +104,24 @@ class MaskedPlane:
 
     def smooth(self, sigma_px: float) -> Self:
         """Smooth what holds data without letting the background in."""
-        total = ndimage.gaussian_filter(self.values, sigma_px, mode="constant")
-        weight = ndimage.gaussian_filter(self.mask, sigma_px, mode="constant")
-        values = np.where(self.mask > 0, total / np.maximum(weight, 1e-3), 0)
-        return type(self)(values.astype(np.float32), self.mask)
+        return type(self)(self._smooth(sigma_px)[0], self.mask)
 
     def band(self, fine_px: float, broad_px: float) -> Self:
         """Keep detail between two widths: noise below and shading above are taken out.
 
         The mask loses the rim where less than nine tenths of the fine kernel lie on data.
         """
-        weight = ndimage.gaussian_filter(self.mask, fine_px, mode="constant")
+        fine, weight = self._smooth(fine_px)
         core = self.mask * (weight > 0.9)  # noqa: PLR2004
-        detail = self.smooth(fine_px).values - self.smooth(broad_px).values
+        detail = fine - self._smooth(broad_px)[0]
         return type(self)((detail * core).astype(np.float32), core.astype(np.float32))
+
+    def _smooth(self, sigma_px: float) -> tuple[Plane, Plane]:
+        """Return the smoothed values, and the share of the kernel that lies on data."""
+        total: Plane = ndimage.gaussian_filter(self.values, sigma_px, mode="constant")
+        weight: Plane = ndimage.gaussian_filter(self.mask, sigma_px, mode="constant")
+        values = np.where(self.mask > 0, total / np.maximum(weight, 1e-3), 0)
+        return values.astype(np.float32), weight
 
 
 def centre_of(shape: tuple[int, ...]) -> tuple[float, float]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 METRICS = "common_space_alignment_metrics.json"
 SHIFTS = "shifts_xy_common.csv"
-CHUNKS = (64, 128, 128)  # z, y, x
+CHUNKS = (8, 128, 128)  # z, y, x; registration reads whole planes, eight at a time
 BLOCK_BYTES = 2**24
 log = logging.getLogger(__name__)
 

@@ -26,9 +26,9 @@ DIAGNOSTICS = "slice_quality"
 class Params:
     """Score the quality of every slice, and leave out what is damaged or for calibration.
 
-    Memory: one tile per worker, the depth averages of one slice's tiles, and a picture of at most
-    512 px per slice. Numbers of each slice: slice_quality/slice_z{NN}_quality.json beside the
-    output.
+    Memory: one tile per worker, the depth averages of one slice's tiles, and the pictures of six
+    slices, of at most 512 px; all others wait in a temporary file. Numbers of each slice:
+    slice_quality/slice_z{NN}_quality.json beside the output.
     """
 
     input: Source

@@ -166,8 +166,10 @@ def _write_base(
     total, done = n_blocks(stack.shape, new.array.shards), 0
 
     def scaled(block: "Block") -> "NDArray[np.float32]":
-        voxels: NDArray[np.float32] = read_block(stack, block) * factors[block[0], None, None]
-        found = log_histogram(voxels[voxels > threshold], n_log_bins())
+        voxels: NDArray[np.float32] = read_block(stack, block)
+        voxels *= factors[block[0], None, None]
+        # plane by plane: the logarithms of a whole block are several times its size
+        found = sum(log_histogram(plane[plane > threshold], n_log_bins()) for plane in voxels)
         with lock:
             counts[:] += found
         return voxels

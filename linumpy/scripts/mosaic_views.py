@@ -5,8 +5,9 @@ the walk over tiles that feeds both.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,14 @@ from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, InputError
 from linumpy.io.mosaic_tiles import MosaicTiles, Place, open_mosaic_tiles
 from linumpy.io.omezarr import open_volume
+from linumpy.io.spill import Kept, Spill
 from linumpy.mosaic.coarse import Displacement, displacement
 from linumpy.mosaic.projection import Canvas, Projection, pixel_size_mm
 from linumpy.quality.traits import Meter, TileMeasure, Traits, measure_tile
 
 log = logging.getLogger(__name__)
+VIEWS_IN_MEMORY = 6
+"""A slice is compared with two on either side; one more is being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,41 @@ class View:
 
     projection: Projection
     traits: Traits | None
+
+
+class Views(Mapping[SliceId, View]):
+    """Views by slice, in the order they were added; their pictures lie on disk.
+
+    At most `VIEWS_IN_MEMORY` pictures are held, so that a long series needs what a short one does.
+    """
+
+    def __init__(self) -> None:
+        self._spill = Spill()
+        self._kept: dict[SliceId, tuple[Kept, Kept, float, Traits | None]] = {}
+        self._get = lru_cache(maxsize=VIEWS_IN_MEMORY)(self._read)
+
+    def add(self, key: SliceId, view: View) -> None:
+        """Keep the view of a slice."""
+        planes, cover = (
+            self._spill.put(a) for a in (view.projection.planes, view.projection.cover)
+        )
+        self._kept[key] = (planes, cover, view.projection.pixel_mm, view.traits)
+
+    def __getitem__(self, key: SliceId) -> View:
+        return self._get(key)
+
+    def __iter__(self) -> Iterator[SliceId]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def _read(self, key: SliceId) -> View:
+        planes, cover, pixel_mm, traits = self._kept[key]
+        return View(Projection(self._spill.get(planes), self._spill.get(cover), pixel_mm), traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +139,12 @@ def look(
     mosaics: Mapping[SliceId, MosaicTiles],
     looking: Looking,
     progress: Callable[[float, float], None],
-) -> tuple[dict[SliceId, View], dict[SliceId, str]]:
+) -> tuple[Views, dict[SliceId, str]]:
     """Reduce mosaics to views of one pixel size; return them, and why some have none.
 
-    Holds one tile per worker and the pictures.
+    Holds one tile per worker and the picture of one slice.
     """
-    views: dict[SliceId, View] = {}
+    views = Views()
     failed: dict[SliceId, str] = {}
     if not mosaics:
         return views, failed
@@ -115,7 +154,7 @@ def look(
     for n, (slice_id, mosaic) in enumerate(mosaics.items()):
         canvas = Canvas(pixel_mm, n_slabs=looking.n_slabs, depth_mm=shared_mm)
         try:
-            views[slice_id] = _look_at(mosaic, canvas, looking)
+            views.add(slice_id, _look_at(mosaic, canvas, looking))
         except InputError as error:
             failed[slice_id] = error.message
         progress(n + 1, len(mosaics))
