@@ -8,12 +8,12 @@ slice's fault ends with `MACHINE`, and the workflow tries again.
 import csv
 import errno
 import io
-import os
 import re
 from pathlib import Path
 
 from linumpy.core.fate import failure_note
 from linumpy.errors import BadValue, LinumpyError
+from linumpy.io import atomic
 
 MACHINE = 75
 """Exit code of a fault of the machine (EX_TEMPFAIL of sysexits.h)."""
@@ -51,12 +51,4 @@ def write_fragment(path: Path, error: BaseException) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("slice_id", "use", "notes"))
     table.writerow((match[1], "false", failure_note(path.absolute().parent.name, reason)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.getvalue())
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a small file in one step; `io.atomic` does it for everything below this room."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    atomic.write_text(path, text.getvalue())

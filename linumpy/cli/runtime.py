@@ -5,7 +5,6 @@ Exit codes: 0 done, 2 the user's input, 1 a slice failed or a fault of ours.
 
 import contextlib
 import dataclasses
-import json
 import logging
 import shlex
 import sys
@@ -29,6 +28,7 @@ from linumpy.errors import (
     OutOfMemory,
     OutputExists,
 )
+from linumpy.io import atomic
 
 P = TypeVar("P")
 ProgressHook = Callable[[float, float], None]
@@ -386,7 +386,7 @@ def _write_done(command: Command[P], params: P, seconds: float) -> None:
     product = products[0]
     inside = product.is_dir() and product.suffix != ".zarr"
     path = product / "done.json" if inside else product.with_name(product.name + ".done.json")
-    failure.write_whole(path, json.dumps(done, indent=1) + "\n")
+    atomic.write_json(path, done)
 
 
 def _configure_logging(*, verbose: bool) -> None:

@@ -18,6 +18,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt
 from linumpy import errors
 from linumpy.cli import runtime
 from linumpy.cli.command import AnyCommand
+from linumpy.io import atomic
 from linumpy.pipeline import nextflow, registry
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.steps import STEPS
@@ -42,7 +43,7 @@ def main() -> int:
             print(f"{path} is not up to date", file=sys.stderr)  # noqa: T201
         else:
             (given.root / path).parent.mkdir(parents=True, exist_ok=True)
-            (given.root / path).write_text(pages()[path], "utf-8")
+            atomic.write_text(given.root / path, pages()[path])
     return 1 if stale and given.check else 0
 
 
