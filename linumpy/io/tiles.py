@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ INFO = "info.txt"
 _TILE = re.compile(r"tile_x(\d+)_y(\d+)_z(\d+)")
 _IMAGE = re.compile(r"image_\d+\.bin")
 _PIXEL_TYPE = np.dtype("<f4")
+_N_AXES = 3
 # Fields that all tiles of a slice share: one shape, one sampling.
 _SHARED = ("nx", "ny", "nz", "n_extra", "n_repeat", "width_um", "height_um", "axial_um")
 
@@ -200,7 +201,7 @@ class PixelSequence(Sequence[NDArray[np.float32]]):
 
 
 def write_tile(
-    folder: str | Path, pixels: NDArray[np.float32], info: TileInfo, *, n_files: int = 1
+    folder: str | Path, pixels: NDArray[Any], info: TileInfo, *, n_files: int = 1
 ) -> None:
     """Write one tile as the rig does; the folder appears whole.
 
@@ -208,8 +209,8 @@ def write_tile(
     ----------
     folder : path
         ``…/tile_x02_y01_z03``; the name carries the tile's place.
-    pixels : array, float32, shape (nz, nx + n_extra, ny · n_repeat)
-        Depth, A-line, frame; of the frames the repeat varies fastest.
+    pixels : array of real numbers, shape (nz, nx + n_extra, ny · n_repeat)
+        Depth, A-line, frame; of the frames the repeat varies fastest. Stored as float32.
     info : TileInfo
         Becomes ``info.txt``.
     n_files : int
@@ -218,10 +219,12 @@ def write_tile(
     Raises
     ------
     BadValue
-        If the name is not a tile's, the shape does not fit ``info``, or frames are too few.
+        If the name is not a tile's, the pixels are complex, of several channels or not finite, the
+        shape does not fit ``info``, or frames are too few.
     """
     folder = Path(folder)
     _parse_name(folder.name)
+    _check_pixels(folder, pixels)
     expected = (info.nz, info.nx + info.n_extra, info.ny * info.n_repeat)
     if pixels.shape != expected:
         raise BadValue(f"{folder}: pixels have shape {pixels.shape}, the header says {expected}")
@@ -234,6 +237,25 @@ def write_tile(
             with (partial / f"image_{number:05d}.bin").open("wb") as stream:
                 # The transpose of a column-major array is row-major: bytes go out as they lie.
                 np.ascontiguousarray(frames.T, dtype=_PIXEL_TYPE).tofile(stream)
+
+
+def _check_pixels(folder: Path, pixels: NDArray[Any]) -> None:
+    if np.iscomplexobj(pixels):
+        raise BadValue(
+            f"{folder}: pixels are complex ({pixels.dtype})",
+            hint="a tile holds amplitudes: write np.abs(pixels)",
+        )
+    if pixels.ndim != _N_AXES:
+        raise BadValue(
+            f"{folder}: pixels have shape {pixels.shape}; three axes are needed: depth, A-line, "
+            "B-scan",
+            hint="of several channels write the reflectivity, one array per tile",
+        )
+    if pixels.dtype.kind not in "fiu" or not np.isfinite(pixels).all():
+        raise BadValue(
+            f"{folder}: pixels are {pixels.dtype} and not all finite real numbers",
+            hint="write finite amplitudes, 0 where nothing was measured",
+        )
 
 
 class _Size(NamedTuple):
