@@ -73,8 +73,8 @@ def test_check_says_what_is_still_missing(foreign, capsys):
     capsys.readouterr()
     assert _check("poor") == 2
     assert "--slicing_interval_mm" in capsys.readouterr().err
-    assert _check("poor", "--slicing_interval_mm", "0.2") == 2
-    assert "--axial_resolution" in capsys.readouterr().err
+    assert _check("poor", "--slicing_interval_mm", "0.2") == 0
+    assert "unknown: pass --axial_resolution" in capsys.readouterr().out
     assert _check("poor", "--slicing_interval_mm", "0.2", "--axial_resolution", "3.5") == 0
 
 
