@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation
 
 from accuracy.lattice import FINER, Reconstruction, Voxels, anatomy_on, planes_at
 from accuracy.oracle import Placed, Placer, Tile
-from accuracy.planes import correlation, depth_error, displacement
+from accuracy.planes import correlation, depth_step, displacement
 from linumpy.synth import Scene, SliceTruth, Truth
 
 Shift = tuple[float, float]
@@ -111,14 +111,20 @@ def _shows_tissue(wanted: Voxels, mask: NDArray[np.bool_]) -> bool:
 
 def _depth(voxels: Voxels, fine: Voxels, masks: NDArray[np.bool_], own: Sequence[int]) -> float:
     """Return how much too deep the content of a slice lies, voxels."""
-    at = list(own)
-    scores = []
-    for step in range(-_DEPTH_STEPS, _DEPTH_STEPS + 1):
-        wanted = planes_at(fine, step)
-        some = [correlation(voxels[k], wanted[k], masks[k]) for k in at]
-        scores.append(np.nanmean(some) if np.isfinite(some).any() else -1.0)
+    around = {
+        step: planes_at(fine, step)[own] for step in range(-_DEPTH_STEPS - 1, _DEPTH_STEPS + 2)
+    }
+    found, where = voxels[own], masks[own]
+
+    def score(step: int) -> float:
+        some = [correlation(*planes) for planes in zip(found, around[step], where, strict=True)]
+        return float(np.nanmean(some)) if np.isfinite(some).any() else -1.0
+
+    best = max(range(-_DEPTH_STEPS, _DEPTH_STEPS + 1), key=score)
+    slope = (around[best + 1] - around[best - 1]) / 2
+    part = depth_step(list(found), list(around[best]), list(slope), list(where))
     # Content that fits the anatomy deeper down lies too high: its depth is minus that.
-    return -depth_error(np.array(scores), 1 / FINER)
+    return -(best + float(np.clip(np.nan_to_num(part), -1, 1))) / FINER
 
 
 def _unsourced(views: Views) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from linumpy.synth import Scene
 
 Voxels = NDArray[np.float32]
 FINER = 2
+MARGIN = 4
 """Samples of the anatomy per voxel and axis."""
 
 
@@ -83,8 +84,14 @@ def read_run(out: Path, zero_mm: tuple[float, float], first: int, cut_mm: float)
 
 
 def anatomy_on(scene: Scene, lattice: Lattice) -> Voxels:
-    """Return the anatomy, averaged in the plane, at `FINER` depths per voxel: (FINER · z, y, x)."""
+    """Return the anatomy, averaged in the plane, at `FINER` depths per voxel.
+
+    Shape (FINER · (z + 2 · MARGIN), y, x): it goes on above and below the volume.
+    """
     z, y, x = (lattice.centres_mm(axis, FINER) for axis in range(3))
+    step = lattice.step_mm / FINER
+    more = (np.arange(FINER * MARGIN) + 1) * step
+    z = np.r_[z[0] - more[::-1], z, z[-1] + more]
     out = np.empty((len(z), lattice.shape[1], lattice.shape[2]), np.float32)
     for k in range(len(z)):
         plane = scene.on_axes(z[k : k + 1], y, x)[0]
@@ -93,6 +100,11 @@ def anatomy_on(scene: Scene, lattice: Lattice) -> Voxels:
 
 
 def planes_at(fine: Voxels, steps: int = 0) -> Voxels:
-    """Return the anatomy per plane of the volume, ``steps`` / FINER voxels deeper."""
-    summed = np.stack([np.roll(fine, -steps - part, axis=0) for part in range(FINER)]).mean(0)
-    return np.asarray(summed[::FINER], dtype=np.float32)
+    """Return the anatomy per plane of the volume, ``steps`` / FINER voxels deeper.
+
+    At most MARGIN voxels.
+    """
+    start = FINER * MARGIN + steps
+    n = len(fine) - 2 * FINER * MARGIN
+    cut = fine[start : start + n]
+    return np.asarray(cut.reshape(-1, FINER, *cut.shape[1:]).mean(1), dtype=np.float32)

@@ -1,5 +1,7 @@
 """How a plane of a volume differs from the anatomy: lateral shift, correlation, depth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
@@ -28,7 +30,7 @@ def displacement(found: Plane, wanted: Plane, where: Mask) -> tuple[float, float
     noise, so the gradient of the anatomy carries no bias; the mask is that of ``found`` and does
     not pull d towards 0. The start is the peak of the cross-correlation.
     """
-    if where.sum() < _LEAST:
+    if where.sum() < _LEAST or np.ptp(found[where]) == 0 or np.ptp(wanted[where]) == 0:
         return np.nan, np.nan
     inner = binary_erosion(where, iterations=2)
     inner = inner if inner.sum() >= _LEAST else where
@@ -41,18 +43,29 @@ def displacement(found: Plane, wanted: Plane, where: Mask) -> tuple[float, float
     return -float(shift[0]), -float(shift[1])
 
 
-def depth_error(scores: NDArray[np.float64], step: float) -> float:
-    """Return where correlations at equally spaced depths have their peak, from the middle one.
+def depth_step(
+    found: Sequence[Plane], wanted: Sequence[Plane], deeper: Sequence[Plane], where: Sequence[Mask]
+) -> float:
+    """Return how much deeper in the anatomy some planes fit better, in steps; nan if not to tell.
 
-    A parabola through the best and its neighbours; the border where the best lies there.
+    Least squares: found = a · (anatomy + d · its change per step) + b, each plane with its own a
+    and b (brightness may change with depth), d for all of them.
+
+    Parameters
+    ----------
+    deeper : sequence of array
+        Change of the anatomy per step of depth, at each plane.
     """
-    best = int(np.argmax(scores))
-    if not 0 < best < len(scores) - 1:
-        return (best - len(scores) // 2) * step
-    low, top, high = scores[best - 1 : best + 2]
-    bend = low - 2 * top + high
-    part = 0.0 if bend == 0 else 0.5 * (low - high) / bend
-    return float((best + part - len(scores) // 2) * step)
+    above = below = 0.0
+    for one, anatomy, slope, mask in zip(found, wanted, deeper, where, strict=True):
+        f, w, g = (plane[mask] - plane[mask].mean() for plane in (one, anatomy, slope))
+        if f.size < _LEAST or not (w @ w) > 0:
+            continue
+        gain = (f @ w) / (w @ w)
+        along = gain * (g - (g @ w) / (w @ w) * w)
+        above += float((f - gain * w) @ along)
+        below += float(along @ along)
+    return above / below if below > 0 else np.nan
 
 
 def _refine(
