@@ -51,7 +51,7 @@ accuracy: setup  ## detectors and reconstruction against truth, docs/accuracy.md
 	$(BIN)/python -m accuracy.run $(if $(FULL),--full)
 
 bench: setup  ## time, memory and bytes of each stage beside a physical floor
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --scaling
 	$(BIN)/python benchmarks/record.py
 
 crash: setup  ## kill writers and runs at many moments, compare what stands afterwards
