@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test check fix sample sweep accuracy bench crash fuzz mutation engine test-nextflow docs
+.PHONY: help setup lock demo test check fix sample sweep accuracy bench crash fuzz coverage mutation engine test-nextflow docs
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -60,6 +60,12 @@ crash: setup  ## kill writers and runs at many moments, compare what stands afte
 
 fuzz: setup  ## 100 000 examples of each law of the record
 	$(BIN)/python checks/fuzz.py
+
+# The record and what it delegates to.
+RECORD := linumpy/io/slice_config.py,linumpy/io/table.py,linumpy/io/columns.py,linumpy/io/history.py,linumpy/io/atomic.py,linumpy/io/rows.py,linumpy/core/slice_id.py,linumpy/core/fate.py
+coverage: setup  ## every branch of the record is run by its tests
+	$(BIN)/coverage run -m pytest tests/core $(wildcard tests/io/test_slice_config*.py) $(foreach t,atomic columns history rows table,tests/io/test_$t.py)
+	$(BIN)/coverage report --fail-under=100 --show-missing --include=$(RECORD)
 
 mutation: setup  ## change the code of the record in every small way; the tests must notice
 	$(BIN)/python checks/mutation.py

@@ -210,9 +210,9 @@ def _parse(path: Path, text: str, known: dict[str, str]) -> tuple[Table, list[Pr
 
 
 def _delimiter(text: str) -> str:
-    """Return ";" when the first line that is not blank has semicolons and no comma."""
+    """Return ";" when the first line with text has, outside quotes, semicolons and no comma."""
     head = text.lstrip("\r\n \t")
-    first = re.split(r"[\r\n]", head, maxsplit=1)[0]
+    first = re.sub('"[^"]*"', "", re.split(r"[\r\n]", head, maxsplit=1)[0])
     return ";" if ";" in first and "," not in first else ","
 
 

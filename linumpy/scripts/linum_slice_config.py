@@ -11,8 +11,9 @@ from linumpy.cli.command import Command, Count, Role, Source
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sized
 
+    from linumpy.core.slice_id import SliceId
     from linumpy.io.history import Change
     from linumpy.io.slice_config import Rows
 
@@ -167,9 +168,10 @@ def _validate(p: Validate) -> None:
     else:
         _say([f"{one['problem']}; {one['hint']}" for one in found])
         _say([f"slice {one['slice']}: {one['warning']}" for one in odd])
-        _say([] if found else [f"{p.file}: {len(rows)} slices, no problem, {len(odd)} warnings"])
+        counts = f"{_count(rows, 'slice')}, no problem, {_count(odd, 'warning')}"
+        _say([] if found else [f"{p.file}: {counts}"])
     if found:
-        raise BadFile(f"{p.file}: {len(found)} problems", hint="mend them as said")
+        raise BadFile(f"{p.file}: {_count(found, 'problem')}", hint="mend as said")
 
 
 def _diff(p: Diff) -> None:
@@ -180,10 +182,10 @@ def _diff(p: Diff) -> None:
 
 
 def _history(p: History) -> None:
-    from linumpy.core.slice_id import parse_ids
     from linumpy.io import history, slice_config
 
-    wanted = parse_ids([p.slice])
+    rows = slice_config.read(p.file)
+    wanted = _named(p.slice, rows) if p.slice else ()
     groups = history.revisions([*history.read(p.file), *history.hand_edits(p.file)])
     numbered = [
         {"revision": number, **_plain(change), "by": f"{change.command} {change.version}".strip()}
@@ -192,9 +194,8 @@ def _history(p: History) -> None:
         if not wanted or change.slice in wanted
     ]
     _print(numbered, as_json=p.json)
-    rows = slice_config.read(p.file)
     if not p.json:
-        _say([_why(key, rows[key], numbered) for key in wanted if key in rows])
+        _say([_why(key, rows[key], numbered) for key in wanted])
 
 
 def _restore(p: Restore, job: Job) -> None:
@@ -213,7 +214,6 @@ def _restore(p: Restore, job: Job) -> None:
 
 
 def _set(p: Set, job: Job) -> None:
-    from linumpy.core.slice_id import parse_ids
     from linumpy.errors import BadValue
     from linumpy.io import slice_config
 
@@ -224,8 +224,8 @@ def _set(p: Set, job: Job) -> None:
             f"{' '.join(wrong) or 'nothing'} is no COLUMN=VALUE", hint="write it as in use=false"
         )
     values = {name: value for name, _, value in pairs}
-    ids = parse_ids([p.slice])
     rows = slice_config.read(p.file)
+    ids = _named(p.slice, rows)
     changed = slice_config.stamp_many(rows, dict.fromkeys(ids, values))
     notes = {key: {"notes": p.note} for key in ids}
     changed = slice_config.stamp_many(changed, notes, append_notes=True)
@@ -243,6 +243,26 @@ def _summary(p: Summary) -> None:
         return
     _say([f"{one:12} {len(ids):5}  {' '.join(ids)}".rstrip() for one, ids in met.items()])
     _say([f"{'sum':12} {len(rows):5}"])
+
+
+def _named(text: str, rows: "Rows") -> "tuple[SliceId, ...]":
+    """Return the slices that ``--slice`` names; each must stand in the record."""
+    from linumpy.core.slice_id import parse_ids
+    from linumpy.errors import BadValue, UnknownSlice
+
+    ids = parse_ids([text])
+    if not ids:
+        raise BadValue(f"--slice {text!r} names no slice", hint="write it as in 07 or 03-05")
+    if missing := [slice_id for slice_id in ids if slice_id not in rows]:
+        raise UnknownSlice(
+            f"slice {', '.join(missing)} is not in the record",
+            hint=f"it holds {', '.join(rows) or 'no slice'}",
+        )
+    return ids
+
+
+def _count(things: "Sized", name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def _write(path: Path, out: Path, old: "Rows", new: "Rows", job: Job, *, as_json: bool) -> None:

@@ -59,6 +59,11 @@ CASES = (
         cell=("07", "quality_score", 0.812),
     ),
     text(
+        "semicolons, comma in a quoted name",
+        'slice_id;use;"a, b"\n07;true;x\n',
+        cell=("07", "a, b", "x"),
+    ),
+    text(
         "score in scientific form",
         "slice_id,use,quality_score\n07,1,8.12E-1\n",
         cell=("07", "quality_score", 0.812),
@@ -83,6 +88,7 @@ CASES = (
     Case("empty file", b"", "line 1: the file is empty"),
     Case("only blank lines", b"\n \n\n", "line 1: the file is empty"),
     Case("UTF-16", HEAD.encode("utf-16"), "line 1: the file is UTF-16, not UTF-8"),
+    Case("UTF-16 without a mark", HEAD.encode("utf-16-le"), "line 1: a NUL byte"),
     Case(
         "Latin-1",
         HEAD.encode() + "07,true,é\n".encode("latin-1"),

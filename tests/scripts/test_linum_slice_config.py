@@ -104,6 +104,26 @@ def test_history_says_why(call, record):
     assert {one["by"] for one in changes} == {"unrecorded", "linum_detect_rehoming.py 0.1"}
 
 
+@pytest.mark.parametrize(
+    ("slices", "says"),
+    [
+        ("77", "slice 77 is not in the record\n  hint: it holds 00, 01"),
+        ("06-09", "slice 06, 08, 09 is not in the record"),
+        ("abc", "'abc' is not a slice id"),
+        (",", "--slice ',' names no slice"),
+    ],
+)
+@pytest.mark.parametrize("action", ["history", "set"])
+def test_a_slice_that_is_not_there_is_named(call, record, tmp_path, action, slices, says):
+    "Never an empty answer, never a file that nobody changed."
+    new = tmp_path / "new.csv"
+    more = ("use=false", "-o", new) if action == "set" else ()
+    code, _, err = call(action, record, *more, "--slice", slices)
+    assert code == 2
+    assert says in err
+    assert not new.exists()
+
+
 def test_set_and_restore(call, record, tmp_path):
     "By hand, with a trace; and back again."
     changed, back = tmp_path / "new.csv", tmp_path / "back.csv"
