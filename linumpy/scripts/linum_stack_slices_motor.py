@@ -51,7 +51,7 @@ class Params:
     in_slices_dir: Source
     """folder of slices on the common canvas (other slices are placed by the shifts)"""
     in_shifts: Source
-    """pairwise XY shifts; which of them are unreliable decides how much registration is believed"""
+    """pairwise XY shifts; registration is believed more where they are unreliable or corrected"""
     out_stack: Product
     """the stack, stack.ome.zarr, one level"""
     slice_config: SliceConfig = None
@@ -89,7 +89,8 @@ def run(p: Params, job: Job) -> None:
     volumes = {**measured, **filling}
     canvas = _canvas(volumes, steps)
     pairs = _judge(p, rows, measured)
-    corrections = _solve(pairs, measured, filling, steps, canvas)
+    sigmas = _step_sigmas_um(rows, measured, steps)
+    corrections = _solve(pairs, measured, filling, sigmas, canvas)
     depths = {slice_id: volumes[slice_id].shape[0] for slice_id in sorted(volumes)}
     interval_mm = find_interval_mm(measured, p.slicing_interval_mm)
     starts = start_planes(depths, interval_mm=interval_mm, resolution_mm=spacing.z_mm)
@@ -190,23 +191,33 @@ def _automated(folder: "Path", volume: "Volume") -> "Measured | None":
     return Measured(found.motion, found.confidence, found.fixed)
 
 
+def _step_sigmas_um(
+    rows: "Rows | None", measured: "Mapping[SliceId, Volume]", steps: "Sequence[Shift]"
+) -> "dict[SliceId, float]":
+    """Return how far the stage may be off in steps that were corrected or cannot be trusted."""
+    from linumpy.stack.plan import arrival_sigmas_um
+
+    repaired = {slice_id for slice_id, row in (rows or {}).items() if row["rehomed"]}
+    return arrival_sigmas_um(tuple(measured), steps, repaired)
+
+
 def _solve(
     pairs: "Sequence[Pair]",
     measured: "Mapping[SliceId, Volume]",
     filling: "Mapping[SliceId, Volume]",
-    steps: "Sequence[Shift]",
+    sigmas_um: "Mapping[SliceId, float]",
     canvas: "Canvas",
 ) -> "dict[SliceId, Rigid2D]":
     """Return the correction of every slice to where the stage has it."""
     from linumpy.stack.motor import solve_positions
-    from linumpy.stack.plan import fill_corrections, unreliable_arrivals
+    from linumpy.stack.plan import fill_corrections
 
     resolution_um = next(iter(measured.values())).spacing.x_mm * 1000
     links = [pair.link for pair in pairs if pair.link is not None]
     # rms distance from the centre over a disc as wide as the canvas
     arm_um = sum(canvas.shape) / 4 / 2**0.5 * resolution_um
     ids = tuple(measured)
-    found = solve_positions(ids, links, arm_um=arm_um, unreliable=unreliable_arrivals(ids, steps))
+    found = solve_positions(ids, links, arm_um=arm_um, step_sigma_um=sigmas_um)
     for slice_id, one in found.items():
         log.info(
             "z%s: corrected by x %.1f µm, y %.1f µm, %.3f°",

@@ -21,7 +21,6 @@ from linumpy.core.slice_id import SliceId
 # σ of the two ways in which a stage errs, µm: J, a slice alone is off; B, all from here on are.
 # Both have heavy tails: a small error is shrunk to nothing, a large one is believed whole.
 RETURNING_UM, LASTING_UM = 5.0, 1.0
-UNRELIABLE_UM = 500.0  # σ of a step that the shifts file calls unreliable: nearly no information
 LINK_TAIL = 2.0  # σ beyond which a registration starts to be disbelieved
 LEAST_ERROR_PX, ERROR_AT_HALF_PX = 0.1, 0.75  # of a registration: the least, at confidence 0.5
 _ROUNDS, _FIRST_SCALE, _COOLING = 40, 30.0, 0.8
@@ -47,7 +46,7 @@ def solve_positions(
     links: Sequence[Link],
     *,
     arm_um: float,
-    unreliable: Mapping[SliceId, bool] | None = None,
+    step_sigma_um: Mapping[SliceId, float] | None = None,
 ) -> dict[SliceId, Rigid2D]:
     """Return the correction of every slice to where the stage put it.
 
@@ -59,13 +58,14 @@ def solve_positions(
         At most one per pair of neighbours in ``ids``; others are ignored.
     arm_um : float
         Distance from the canvas centre at which a rotation is weighed as a translation, µm.
-    unreliable : mapping, optional
-        Slices that the stage reached by a step that cannot be trusted.
+    step_sigma_um : mapping, optional
+        σ of the step by which the stage reached a slice, where it is not LASTING_UM.
 
     Returns
     -------
     dict
-        id → Rigid2D: where the content goes, about the canvas centre.
+        id → Rigid2D: where the content goes, about the canvas centre. An error that lasts moves
+        the slices behind it, not those before: the first slice is the frame.
 
     Notes
     -----
@@ -91,8 +91,8 @@ def solve_positions(
     chain = [pairs.get(pair) for pair in itertools.pairwise(ids)]
     measured = np.array([_vector(link, arm_um) for link in chain]).reshape(n - 1, 3)
     inverse_sigma = np.array([1.0 / link.sigma_um if link else 0.0 for link in chain])
-    bad = unreliable or {}
-    lasting = np.array([UNRELIABLE_UM if bad.get(i) else LASTING_UM for i in ids[1:]])
+    known = step_sigma_um or {}
+    lasting = np.array([known.get(slice_id, LASTING_UM) for slice_id in ids[1:]])
     alone, together = np.zeros((n, 3)), np.zeros((n, 3))
     for turn in range(_ROUNDS):
         scale = max(1.0, _FIRST_SCALE * _COOLING**turn)
@@ -106,7 +106,8 @@ def solve_positions(
             _cauchy(alone, np.full(n, RETURNING_UM * scale)),
             _cauchy(np.diff(together, axis=0), lasting * scale),
         )
-    return dict(zip(ids, (_rigid(row, arm_um) for row in alone + together), strict=True))
+    total = alone + together - together[0]
+    return dict(zip(ids, (_rigid(row, arm_um) for row in total), strict=True))
 
 
 def relative(fixed: Rigid2D, moving: Rigid2D) -> Rigid2D:

@@ -12,6 +12,10 @@ from linumpy.stack.motor import Link, link_sigma_um
 
 MANUAL_SIGMA_UM = 0.01
 """A person's transform is taken as it is."""
+UNRELIABLE_UM = 500.0
+"""σ of a step that the shifts call unreliable: nearly no information."""
+REPAIRED_UM = 30.0
+"""σ of a corrected step: it was seen to about half a pixel of a coarse picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +126,38 @@ def fill_corrections(
     return filled
 
 
-def unreliable_arrivals(ids: Sequence[SliceId], steps: Sequence[Shift]) -> dict[SliceId, bool]:
-    """Say which slices the stage reached by a step that the shifts call unreliable.
+def arrival_sigmas_um(
+    ids: Sequence[SliceId], steps: Sequence[Shift], repaired: Collection[SliceId]
+) -> dict[SliceId, float]:
+    """Return σ of the step that leads to a slice, for slices where the stage is not exact.
 
-    Steps to and from slices in between count; a slice that no step leads to counts too.
+    Steps to and from slices in between count. UNRELIABLE_UM where the shifts call a step
+    unreliable, and where no step leads to the slice; REPAIRED_UM where one step was corrected. Of
+    a run of corrected steps (a report that jumps and returns) the sum was kept, so the stage is
+    exact behind it; what is left inside is an error of those slices alone.
+
+    Parameters
+    ----------
+    ids : sequence of SliceId
+        The slices that are placed, in order.
+    repaired : collection of SliceId
+        Slices whose step from the slice before was corrected (``rehomed`` in the record).
     """
     known = {slice_id for step in steps for slice_id in (step.fixed, step.moving)}
-    arrivals = {}
+    is_repaired = [step.moving in repaired for step in steps]
+    alone = {
+        step.moving
+        for k, step in enumerate(steps)
+        if is_repaired[k] and not any(is_repaired[max(k - 1, 0) : k] + is_repaired[k + 1 : k + 2])
+    }
+    sigmas = {}
     for fixed, moving in itertools.pairwise(ids):
         between = [step for step in steps if fixed <= step.fixed and step.moving <= moving]
-        is_bad = any(step.reliable is False for step in between)
-        arrivals[moving] = is_bad or moving not in known
-    return arrivals
+        if moving not in known or any(step.reliable is False for step in between):
+            sigmas[moving] = UNRELIABLE_UM
+        elif any(step.moving in alone for step in between):
+            sigmas[moving] = REPAIRED_UM
+    return sigmas
 
 
 def make_layers(

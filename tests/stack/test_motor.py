@@ -21,8 +21,8 @@ def solve(truth, *, noise=0.0, seed=0, missing=(), wrong=(), unreliable=()):
         sigma = 60.0 if k in wrong else max(noise, 1.0)
         if k not in missing:
             links.append(Link(ids[k - 1], ids[k], moved, sigma))
-    flags = {ids[k]: True for k in unreliable}
-    found = solve_positions(ids, links, arm_um=3000.0, unreliable=flags)
+    sigmas = {ids[k]: 500.0 for k in unreliable}
+    found = solve_positions(ids, links, arm_um=3000.0, step_sigma_um=sigmas)
     return np.array([(found[i].dx_um, found[i].dy_um, found[i].rotation_deg) for i in ids])
 
 
@@ -74,6 +74,15 @@ def test_an_unreliable_step_lets_registration_decide():
     assert solve(truth, unreliable=(4,))[4, 0] - solve(truth, unreliable=(4,))[3, 0] == (
         pytest.approx(18, abs=1)
     )
+
+
+def test_the_first_slice_is_the_frame():
+    "What lasts from slice 3 on moves those behind it by all of it, those before by nothing."
+    truth = np.zeros((8, 3))
+    truth[3:] = (25, -15, 0.1)
+    found = solve(truth, noise=2.0, unreliable=(3,))
+    np.testing.assert_allclose(found[:3, :2], 0, atol=4)
+    np.testing.assert_allclose(found[3:, :2], truth[3:, :2], atol=8)
 
 
 def test_one_slice_needs_no_link():
