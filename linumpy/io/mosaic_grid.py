@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,14 @@ from linumpy.io import omezarr, tiles
 from linumpy.io.interval import stage_z_mm
 
 log = logging.getLogger(__name__)
+Galvo = Literal["no_return", "unexamined", "clean", "doubtful", "fixed"]
+"""What is known of the sweeps behind a mosaic, its attribute ``galvo``.
+
+``no_return``: nothing was recorded of the mirror's way back; ``unexamined``: nobody looked for a
+roll; ``clean``, ``doubtful``: looked at, left as it was; ``fixed``: rolled back.
+"""
+DOUBT = 0.5
+"""Galvo confidence from which a slice that was not fixed counts as doubtful."""
 Correct = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _MAX_CHUNK_BYTES = 2**31 - 17  # what blosc takes at once
 

@@ -26,6 +26,7 @@ MIN_LEAD = 0.05
 MIN_FOR_SPREAD = 4
 """Fewer values do not tell how far they scatter."""
 _MIN_FOR_MEDIAN = 3  # fewer errors do not tell what they have in common
+_EXPECTED_ROWS = 2  # what a registration is worth in general, beside what it is worth here
 _MAD_TO_SIGMA = 1.4826
 
 
@@ -36,7 +37,8 @@ class ImageShift:
     ``x_mm, y_mm`` mean what they mean in a `Shift`. ``broad`` and ``detail`` say how well the
     pictures agree there (see `mosaic.coarse.Agreement`), ``score_at_stage`` how well at the
     stage's shift (their mean; None where the pictures would hardly overlap). ``sigma_mm`` is the
-    accuracy of the registration.
+    accuracy of the registration. ``may_overrule`` is False where a mistimed sweep may have moved
+    the content of a picture: such pictures can confirm the stage, not overrule it.
     """
 
     x_mm: float
@@ -45,6 +47,7 @@ class ImageShift:
     detail: float
     score_at_stage: float | None
     sigma_mm: float
+    may_overrule: bool = True
 
     @property
     def lead(self) -> float:
@@ -100,7 +103,8 @@ class Evidence:
     """What the images say of every row.
 
     ``errors`` is the stage's step less the image's, less what all rows have in common; NaN where
-    the images say nothing. ``sigma_mm`` is how far such errors scatter when nothing is wrong.
+    the images say nothing. An error from which no verdict follows leaves its row unreliable.
+    ``sigma_mm`` is how far such errors scatter when nothing is wrong.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -138,7 +142,12 @@ def weigh(
     common = np.median(ordinary, axis=0) if len(ordinary) >= _MIN_FOR_MEDIAN else np.zeros(2)
     errors = errors - common
     runs = []
-    for start, stop in _silent_runs(verdicts):
+    sound = {pair for pair, image in found.items() if image.may_overrule}
+    is_silent = [
+        verdict == "inconclusive" or (shift.fixed, shift.moving) not in sound
+        for verdict, shift in zip(verdicts, shifts, strict=True)
+    ]
+    for start, stop in _silent_runs(is_silent):
         image = found.get((shifts[start].fixed, shifts[stop - 1].moving))
         if image is None:
             continue
@@ -149,8 +158,8 @@ def weigh(
         runs.append(Run(start, stop, longest))
         if verdict == "disagree":
             verdicts[longest], errors[longest] = verdict, error - (stop - start) * common
-    floor = max((image.sigma_mm for image in found.values()), default=0.0)
-    return Evidence(tuple(verdicts), errors, max(_spread(ordinary), floor), tuple(runs))
+    expected = max((image.sigma_mm for image in found.values()), default=0.0)
+    return Evidence(tuple(verdicts), errors, _scatter(ordinary, expected), tuple(runs))
 
 
 def _judge(step: Vectors, image: ImageShift, limits: Limits) -> tuple[Verdict, Vectors]:
@@ -160,14 +169,16 @@ def _judge(step: Vectors, image: ImageShift, limits: Limits) -> tuple[Verdict, V
         return "inconclusive", nothing
     if np.hypot(*error) <= limits.contradiction_mm:
         return "agree", error
+    if not image.may_overrule:
+        return "inconclusive", error  # decides nothing, and leaves the row to be checked
     return ("disagree", error) if image.lead >= MIN_LEAD else ("inconclusive", nothing)
 
 
-def _silent_runs(verdicts: Sequence[Verdict]) -> list[tuple[int, int]]:
-    """Return (start, stop) of every run of at least two rows that the images say nothing of."""
+def _silent_runs(is_silent: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return (start, stop) of every run of at least two rows that no sound image says much of."""
     found, start = [], 0
-    for stop in range(len(verdicts) + 1):
-        if stop < len(verdicts) and verdicts[stop] == "inconclusive":
+    for stop in range(len(is_silent) + 1):
+        if stop < len(is_silent) and is_silent[stop]:
             continue
         if stop - start > 1:
             found.append((start, stop))
@@ -175,7 +186,14 @@ def _silent_runs(verdicts: Sequence[Verdict]) -> list[tuple[int, int]]:
     return found
 
 
-def _spread(errors: Vectors) -> float:
-    if len(errors) < MIN_FOR_SPREAD:
-        return 0.0
-    return float(_MAD_TO_SIGMA * np.median(np.abs(errors - np.median(errors, axis=0))))
+def _scatter(errors: Vectors, expected_mm: float) -> float:
+    """Return how far errors scatter: what is expected, until enough rows have shown it.
+
+    The expected variance counts as much as that of a few rows.
+    """
+    n = len(errors)
+    if n < MIN_FOR_SPREAD:
+        return expected_mm
+    found_mm = float(_MAD_TO_SIGMA * np.median(np.abs(errors - np.median(errors, axis=0))))
+    variance = (_EXPECTED_ROWS * expected_mm**2 + n * found_mm**2) / (_EXPECTED_ROWS + n)
+    return float(np.sqrt(variance))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from linumpy.core.acquisition import Acquisition, RawSlice
     from linumpy.core.geometry import RigGeometry
     from linumpy.core.slice_id import SliceId
+    from linumpy.io.mosaic_grid import Galvo
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def run(p: Params, job: Job) -> None:
 
     raw, rig, interval_mm = _headers(p)
     axial_um = sampling.axial_um(p.axial_resolution, raw.tiles)
-    shift_px = _galvo_shift_px(p, raw)
+    shift_px, galvo = _galvo(p, raw)
     placed = grid.place_tiles(raw, rig)
     plan = mosaic_grid.Plan(
         tile_at={(one.row, one.column): one.tile for one in placed},
@@ -86,11 +87,12 @@ def run(p: Params, job: Job) -> None:
         sharding_factor=p.sharding_factor,
     )
     log.info(
-        "slice %s: %d x %d tiles, %d missing; galvo shift %d A-lines",
+        "slice %s: %d x %d tiles, %d missing; galvo shift %d A-lines (%s)",
         raw.slice_id,
         *raw.grid,
         raw.n_missing,
         shift_px,
+        galvo,
     )
     correct = partial(fix_galvo_shift, shift=shift_px) if shift_px else None
     mosaic_grid.write(
@@ -103,6 +105,7 @@ def run(p: Params, job: Job) -> None:
                 for one in placed
             ],
             "galvo_shift_px": shift_px,
+            "galvo": galvo,
         },
         correct=correct,
         workers=job.workers,
@@ -166,32 +169,50 @@ def _chosen(found: "Acquisition", wanted: "SliceId | None") -> "RawSlice":
     return found.slices[wanted]
 
 
-def _galvo_shift_px(p: Params, raw: "RawSlice") -> int:
-    """Return the roll to apply: the recorded decision, else an own one, else 0."""
-    from linumpy.errors import UnknownSlice
-    from linumpy.io import galvo_json, slice_config, tiles
+def _galvo(p: Params, raw: "RawSlice") -> tuple[int, "Galvo"]:
+    """Return the roll to apply and what is known: the recorded decision, else an own one."""
+    from linumpy.io import tiles
     from linumpy.preproc import xyzcorr
 
     n_extra = raw.tiles[0].info.n_extra
     if p.slice_config is not None:
-        row = slice_config.read(p.slice_config).get(raw.slice_id)
-        if row is None:
-            raise UnknownSlice(
-                f"{p.slice_config} has no row for slice {raw.slice_id}",
-                hint="add the row, or make the file again",
-            )
-        if not row["galvo_fix"]:
-            return 0
-        path = p.galvo_json or p.slice_config.parent / "galvo"
-        path = path / galvo_json.file_name(raw.slice_id) if not path.is_file() else path
-        return galvo_json.read_shift_px(path, raw.slice_id, n_extra)
-    if not p.fix_galvo_shift or n_extra == 0:
-        return 0
+        return _recorded(p.slice_config, p.galvo_json, raw.slice_id, n_extra)
+    if n_extra == 0:
+        return 0, "no_return"
+    if not p.fix_galvo_shift:
+        return 0, "unexamined"
     shift_px, confidence = xyzcorr.detect_galvo_for_slice(
         tiles.PixelSequence(raw.tiles), n_extra, threshold=p.galvo_threshold
     )
     log.info("slice %s: galvo confidence %.3f, shift %d", raw.slice_id, confidence, shift_px)
-    return shift_px
+    return shift_px, "fixed" if shift_px else _left_alone(confidence)
+
+
+def _recorded(
+    config: Path, evidence: Path | None, slice_id: "SliceId", n_extra: int
+) -> tuple[int, "Galvo"]:
+    from linumpy.errors import UnknownSlice
+    from linumpy.io import galvo_json, slice_config
+
+    row = slice_config.read(config).get(slice_id)
+    if row is None:
+        raise UnknownSlice(
+            f"{config} has no row for slice {slice_id}", hint="add the row, or make the file again"
+        )
+    if row["galvo_fix"]:
+        path = evidence or config.parent / "galvo"
+        path = path / galvo_json.file_name(slice_id) if not path.is_file() else path
+        return galvo_json.read_shift_px(path, slice_id, n_extra), "fixed"
+    if n_extra == 0:
+        return 0, "no_return"
+    confidence = row["galvo_confidence"]
+    return 0, "unexamined" if confidence is None else _left_alone(float(confidence))
+
+
+def _left_alone(confidence: float) -> "Galvo":
+    from linumpy.io.mosaic_grid import DOUBT
+
+    return "doubtful" if confidence >= DOUBT else "clean"
 
 
 COMMAND = Command(Params, run)

@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 
     from linumpy.core.shift import Shift
     from linumpy.core.slice_id import SliceId
+    from linumpy.io.mosaic_tiles import MosaicTiles
     from linumpy.preproc.rehoming import Event
-    from linumpy.preproc.stage_evidence import ImageShift, Limits, Pair
+    from linumpy.preproc.stage_evidence import Limits
+    from linumpy.scripts.rehoming_steps import Pictures
 
 NO_SHIFT = "no_shift"
+DISTRUSTED = {
+    "unexamined": "--detect_galvo looks for mistimed sweeps",
+    "doubtful": "look at the galvo evidence and set galvo_fix",
+}
+"""Galvo states of a mosaic (`linumpy.io.mosaic_grid.Galvo`) whose picture is not trusted, advice.
+
+A roll moves all content along the A-lines, by up to a tile: to a picture that is a stage's fault.
+"""
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +77,7 @@ def run(p: Params, job: Job) -> None:
     from linumpy.io import shifts
     from linumpy.preproc.rehoming import correct
     from linumpy.preproc.stage_evidence import Limits
+    from linumpy.scripts.rehoming_steps import Pictures
 
     _check(p)
     tile_fov_mm = _tile_fov_mm(p)
@@ -77,8 +88,8 @@ def run(p: Params, job: Job) -> None:
         tile_fov_tolerance=p.tile_fov_tolerance,
     )
     rows = shifts.read(p.in_shifts)
-    images = {} if p.mosaics is None else _image_shifts(p.mosaics, rows, job)
-    fixed, events = correct(rows, limits=limits, image_shifts=images)
+    pictures = Pictures() if p.mosaics is None else _look(p.mosaics, rows, job)
+    fixed, events = correct(rows, limits=limits, image_shifts=pictures.shifts)
     for event in events:
         log.info(
             "z%s → z%s: %s, (%.3f, %.3f) mm becomes (%.3f, %.3f) mm, decided by %s",
@@ -86,7 +97,7 @@ def run(p: Params, job: Job) -> None:
             "the images" if event.is_from_images else "the stage's pattern",
         )
     log.info("%d of %d transitions corrected", len(events), len(rows))
-    _write_report(p, limits, rows, fixed, events, images)
+    _write_report(p, limits, rows, fixed, events, pictures)
     _stamp(p, fixed, events, job)
     shifts.write(p.out_shifts, fixed)
 
@@ -110,12 +121,12 @@ def _check(p: Params) -> None:
         )
 
 
-def _image_shifts(folder: Path, rows: "Sequence[Shift]", job: Job) -> "Mapping[Pair, ImageShift]":
+def _look(folder: Path, rows: "Sequence[Shift]", job: Job) -> "Pictures":
     """Register the pictures of neighbouring slices; also across slices that match nothing."""
     from linumpy.compute.device import CPU
     from linumpy.io.slice_folder import find_slices
     from linumpy.scripts.mosaic_views import Looking, look, open_all, register
-    from linumpy.scripts.rehoming_steps import bridges, measure
+    from linumpy.scripts.rehoming_steps import Pictures, bridges, measure
 
     paths = find_slices(folder)
     known = {key for row in rows for key in (row.fixed, row.moving)}
@@ -123,11 +134,31 @@ def _image_shifts(folder: Path, rows: "Sequence[Shift]", job: Job) -> "Mapping[P
     views, unread = look(opened, Looking(device=CPU, workers=job.workers), job.progress)
     for key, reason in {**failed, **unread}.items():
         log.warning("z%s: no picture: %s", key, reason)
+    distrusted = _distrusted(opened)
     position = _positions(rows)
     pairs = [(r.fixed, r.moving) for r in rows if r.fixed in views and r.moving in views]
-    images = measure(views, register(views, pairs, workers=job.workers), position)
-    across = [pair for pair in bridges(rows, images) if pair[0] in views and pair[1] in views]
-    return {**images, **measure(views, register(views, across, workers=job.workers), position)}
+    images = measure(views, register(views, pairs, workers=job.workers), position, distrusted)
+    sound = {key for key in views if key not in distrusted}
+    across = [pair for pair in bridges(rows, images) if sound.issuperset(pair)]
+    bridged = measure(views, register(views, across, workers=job.workers), position)
+    return Pictures({**images, **bridged}, distrusted)
+
+
+def _distrusted(opened: "Mapping[SliceId, MosaicTiles]") -> "dict[SliceId, str]":
+    """Return the slices whose sweep may be mistimed: their content may lie a roll away."""
+    found = {
+        key: state
+        for key, mosaic in opened.items()
+        if (state := mosaic.volume.attributes.get("galvo")) in DISTRUSTED
+    }
+    for state, advice in DISTRUSTED.items():
+        ids = [key for key, said in found.items() if said == state]
+        if ids:
+            log.warning(
+                "galvo %s: %s; their pictures do not overrule the stage (%s)",
+                *(state, ", ".join(ids), advice),
+            )
+    return found
 
 
 def _positions(rows: "Sequence[Shift]") -> "dict[SliceId, tuple[float, float]]":
@@ -145,18 +176,18 @@ def _write_report(
     rows: "Sequence[Shift]",
     fixed: "Sequence[Shift]",
     events: "Sequence[Event]",
-    images: "Mapping[Pair, ImageShift]",
+    pictures: "Pictures",
 ) -> None:
     from linumpy.io import atomic, diagnostics
     from linumpy.preproc.rehoming import common_step_mm
-    from linumpy.scripts.rehoming_steps import plot, report
+    from linumpy.scripts.rehoming_steps import plot, report, undecided
 
     folder = p.diagnostics or p.out_shifts.parent
     folder.mkdir(parents=True, exist_ok=True)
     common = None if limits.tile_fov_mm else common_step_mm(rows, max_shift_mm=p.max_shift_mm)
     if common is not None:
         log.warning("long steps are multiples of %.3f mm; if so, pass --tile_fov_mm", common)
-    content = report(rows, fixed, events, images, limits)
+    content = report(rows, fixed, events, pictures, limits)
     content["common_step_mm"] = common
     atomic.write_json(folder / "rehoming_report.json", diagnostics.to_json(content))
     atomic.write_bytes(folder / "rehoming_plot.png", plot(rows, fixed, events))
@@ -173,6 +204,10 @@ def _write_report(
         for event in events
     ]
     metrics.add("max_correction_mm", max(changes, default=0.0), unit="mm")
+    metrics.info("n_pictures_not_trusted", len(pictures.distrusted))
+    for text in undecided(fixed, pictures, limits):
+        log.warning(text)
+        metrics.warn(text)
     diagnostics.write_metrics(folder / "rehoming_detection_metrics.json", metrics)
 
 

@@ -1,8 +1,8 @@
 """The steps of linum_detect_rehoming.py that need several rooms: evidence, report, plot."""
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,10 +18,22 @@ ACCURACY_PX = 0.5
 """What a coarse registration of two slices is worth, pixels of the picture: tissue differs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What the slices' pictures say: ``shifts`` by pair; ``distrusted``, slice → its galvo state.
+
+    The picture of a slice that is not trusted can confirm the stage, not overrule it.
+    """
+
+    shifts: Mapping[Pair, ImageShift] = field(default_factory=dict)
+    distrusted: Mapping[SliceId, str] = field(default_factory=dict)
+
+
 def measure(
     views: Mapping[SliceId, View],
     displacements: Mapping[Pair, Displacement],
     position_mm: Mapping[SliceId, tuple[float, float]],
+    distrusted: Collection[SliceId] = (),
 ) -> dict[Pair, ImageShift]:
     """Return what each registration says, beside how well the stage's own place fits.
 
@@ -31,6 +43,8 @@ def measure(
         Pictures and how they lie on each other.
     position_mm : mapping
         Where the stage says that each slice lies, (x, y).
+    distrusted : collection of SliceId
+        Slices whose pictures may not overrule the stage.
     """
     found = {}
     for (fixed, moving), shift in displacements.items():
@@ -49,6 +63,7 @@ def measure(
             detail=shift.agreement.detail,
             score_at_stage=None if at_stage is None else at_stage.score,
             sigma_mm=ACCURACY_PX * pixel_mm,
+            may_overrule=fixed not in distrusted and moving not in distrusted,
         )
     return found
 
@@ -71,10 +86,11 @@ def report(
     rows: Sequence[Shift],
     fixed: Sequence[Shift],
     events: Sequence[Event],
-    images: Mapping[Pair, ImageShift],
+    pictures: Pictures,
     limits: Limits,
 ) -> dict[str, object]:
     """Return the content of ``rehoming_report.json``."""
+    images = pictures.shifts
     kinds = {"spike": "spikes", "tile_offset": "tile_offsets", "rehoming": "rehomings"}
     corrected = {
         f"corrected_{name}": [_describe(event) for event in events if event.kind == kind]
@@ -98,8 +114,30 @@ def report(
         **corrected,
         "limits": {**asdict(limits), "contradiction_mm": limits.contradiction_mm},
         "transitions": transitions,
+        "pictures_not_trusted": pictures.distrusted,
         "bridges": across,
     }
+
+
+def undecided(fixed: Sequence[Shift], pictures: Pictures, limits: Limits) -> list[str]:
+    """Say where pictures that are not trusted contradict what is written, in a line each."""
+    found = []
+    for row in fixed:
+        image = pictures.shifts.get((row.fixed, row.moving))
+        if image is None or image.may_overrule or not image.has_match:
+            continue
+        if np.hypot(row.x_mm - image.x_mm, row.y_mm - image.y_mm) <= limits.contradiction_mm:
+            continue
+        states = [
+            f"galvo of z{key} {pictures.distrusted[key]}"
+            for key in (row.fixed, row.moving)
+            if key in pictures.distrusted
+        ]
+        found.append(
+            f"z{row.fixed} → z{row.moving}: the stage's ({row.x_mm:.3f}, {row.y_mm:.3f}) mm stays, "
+            f"the pictures say ({image.x_mm:.3f}, {image.y_mm:.3f}) mm ({', '.join(states)})"
+        )
+    return found
 
 
 def plot(rows: Sequence[Shift], fixed: Sequence[Shift], events: Sequence[Event]) -> bytes:
@@ -127,7 +165,7 @@ def plot(rows: Sequence[Shift], fixed: Sequence[Shift], events: Sequence[Event])
 
 def _matches(row: Shift, images: Mapping[Pair, ImageShift]) -> bool:
     image = images.get((row.fixed, row.moving))
-    return image is not None and image.has_match
+    return image is not None and image.has_match and image.may_overrule
 
 
 def _is_row(rows: Sequence[Shift], fixed: SliceId, moving: SliceId) -> bool:

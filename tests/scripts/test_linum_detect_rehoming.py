@@ -1,5 +1,6 @@
 """The command on a simulated stage: files, stamps, evidence from mosaics."""
 
+import dataclasses
 import json
 from itertools import pairwise
 
@@ -37,7 +38,7 @@ def anatomy(seed=0, n=130):
     return (100 * inside * (1 + 0.4 * field / field.std()).clip(0.1)).astype(np.float32)
 
 
-def write_mosaic(folder, number, brain, origin_px, rng):
+def write_mosaic(folder, number, brain, origin_px, rng, galvo="clean"):
     x0, y0 = origin_px
     shape = (3, GRID[0] * SIDE, GRID[1] * SIDE)
     tiles, places = {}, []
@@ -53,6 +54,7 @@ def write_mosaic(folder, number, brain, origin_px, rng):
         "tile_shape": [3, SIDE, SIDE],
         "grid": list(GRID),
         "tiles": places,
+        "galvo": galvo,
     }
     level = omezarr.Level(shape, Spacing(0.01, PIXEL_MM, PIXEL_MM), (3, SIDE, SIDE))
     path = folder / f"mosaic_grid_3d_z{number:02d}.ome.zarr"
@@ -111,6 +113,47 @@ def test_a_stage_that_lost_its_place_is_put_right_by_the_tissue(folder, mosaics)
     }
     path = np.cumsum([(row.x_px, row.y_px) for row in fixed], axis=0)
     np.testing.assert_allclose(path, [DRIFT[n] for n in (1, 2, 3, 4, 6)], atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("galvo", "states"),
+    [
+        ("doubtful", {2: "doubtful"}),  # 01 and 03 vouch for the path behind it
+        ("unexamined", dict.fromkeys(DRIFT, "unexamined")),
+    ],
+)
+def test_a_sweep_that_may_be_rolled_does_not_move_a_slice(folder, caplog, galvo, states):
+    "All content of 02 lies 10 px off along x, as a roll does it: the stage stays, and it is said."
+    rng, brain = np.random.default_rng(3), anatomy()
+    for number, (x, y) in DRIFT.items():
+        origin = (x + 10, y) if number == 2 else (x, y)
+        write_mosaic(folder, number, brain, origin, rng, states.get(number, "clean"))
+    write_shifts(folder / "shifts_xy.csv", DRIFT)
+    fixed, rows = detect(folder, mosaics=folder)
+    assert not any(row["rehomed"] for row in rows.values())
+    assert fixed == tuple(
+        dataclasses.replace(row, reliable=galvo == "doubtful" or row.moving not in ("02", "03"))
+        for row in shifts.read(folder / "shifts_xy.csv")
+    )
+    ids = ", ".join(f"{n:02d}" for n in states)
+    assert f"galvo {galvo}: {ids}; their pictures do not overrule the stage" in caplog.text
+    report = json.loads((folder / "out" / "rehoming_report.json").read_text())
+    assert report["pictures_not_trusted"] == {f"{n:02d}": galvo for n in states}
+    metrics = diagnostics.read_metrics(folder / "out" / "rehoming_detection_metrics.json")
+    assert [text[:9] for text in metrics.warnings] == ["z01 → z02", "z02 → z03"]
+
+
+def test_a_step_beside_a_doubtful_slice_is_seen_across_it(folder):
+    "The stage loses 30 px at 02, whose picture counts for nothing; 01 and 03 say so."
+    rng, brain = np.random.default_rng(3), anatomy()
+    for number, origin in DRIFT.items():
+        write_mosaic(folder, number, brain, origin, rng, "doubtful" if number == 2 else "clean")
+    reported = {n: (x - (30 if n >= 2 else 0), y) for n, (x, y) in DRIFT.items()}
+    write_shifts(folder / "shifts_xy.csv", reported)
+    fixed, rows = detect(folder, mosaics=folder)
+    assert [key for key, row in rows.items() if row["rehomed"]] == ["02"]
+    path = np.cumsum([(row.x_px, row.y_px) for row in fixed], axis=0)
+    np.testing.assert_allclose(path[2:], [DRIFT[n] for n in (3, 4, 6)], atol=0.6)
 
 
 def test_a_glitch_flags_both_transitions(folder, mosaics):

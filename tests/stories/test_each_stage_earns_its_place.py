@@ -199,7 +199,7 @@ def test_rehoming(tmp_path, faults):
         detect_rehoming,
         in_shifts=acquired.shifts,
         out_shifts=clean,
-        mosaics=acquired.mosaics(),
+        mosaics=acquired.mosaics(fix_galvo_shift=True),
         acquisition=tmp_path / "acquisition.json",
     )
     first = slice_of(acquired.truth, 0).origin_mm
