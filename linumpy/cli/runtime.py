@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 the user's input, 1 a slice failed or a fault of ours.
 import contextlib
 import dataclasses
 import logging
+import re
 import shlex
 import sys
 import time
@@ -68,6 +69,10 @@ class Job:
     progress: ProgressHook = lambda done, total: None  # noqa: ARG005
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 + SIGINT."""
+
+
 def main(command: Command[P], argv: list[str]) -> int:
     """Run ``command`` on a command line and return the exit code."""
     try:
@@ -79,7 +84,16 @@ def main(command: Command[P], argv: list[str]) -> int:
         _work(command, params, options)
     except Exception as error:  # noqa: BLE001  told to the user, recorded, or raised again
         return _end(command.name, error, options.record_failure)
+    except KeyboardInterrupt:
+        return _say_interrupted(command)
     return 0
+
+
+def _say_interrupted(command: Command[P]) -> int:
+    """Say in one line that the user ended it; return the exit code that shells use for that."""
+    rest = "the same command goes on from here" if command.is_driver else "no output was changed"
+    print(f"{command.name}: interrupted; {rest}", file=sys.stderr)  # noqa: T201
+    return INTERRUPTED
 
 
 def _work(command: Command[P], params: P, options: Options) -> None:
@@ -189,7 +203,7 @@ def parse(command: Command[P], argv: list[str]) -> tuple[P, Options]:
 def _flags(params: type[object]) -> list[tuple[str, Any, Any]]:
     """Return the fields of a dataclass as flags: help from the docstrings, readable metavars."""
     helps = field_help(params)
-    hints = get_type_hints(params, include_extras=True)
+    hints = _hints(params)
     flags: list[tuple[str, Any, Any]] = []
     for field in dataclasses.fields(params):  # type: ignore[arg-type]
         hint = hints[field.name]
@@ -262,16 +276,26 @@ def paths(command: Command[P], params: P, *, sources: bool) -> dict[str, Path]:
 def roles(params: type[object]) -> dict[str, bool]:
     """Return which fields are paths with a role: name → is it a source."""
     found = {}
-    for name, hint in get_type_hints(params, include_extras=True).items():
+    for name, hint in _hints(params).items():
         for part in _annotations(hint):
             if isinstance(part, Role):
                 found[name] = part.is_source
     return found
 
 
+_known_hints: dict[type[object], dict[str, Any]] = {}
+
+
+def _hints(params: type[object]) -> dict[str, Any]:
+    """Return the types of the fields; evaluated once: it is slow."""
+    if params not in _known_hints:
+        _known_hints[params] = get_type_hints(params, include_extras=True)
+    return _known_hints[params]
+
+
 def is_positional(params: type[object], name: str) -> bool:
     """Say whether a field is given by position on the command line."""
-    hint = get_type_hints(params, include_extras=True)[name]
+    hint = _hints(params)[name]
     return any(part is get_args(tyro.conf.Positional[int])[1] for part in _annotations(hint))
 
 
@@ -404,7 +428,7 @@ def field_help(params: type[object]) -> dict[str, str]:
     for base in reversed(params.__mro__[:-1]):
         if dataclasses.is_dataclass(base):
             found |= _docstrings(base)
-    for name, hint in get_type_hints(params, include_extras=True).items():
+    for name, hint in _hints(params).items():
         for part in _annotations(hint):
             text = getattr(part, "help", None)
             if isinstance(text, str) and text:
@@ -418,7 +442,7 @@ def _docstrings(params: type[object]) -> dict[str, str]:
     import textwrap  # noqa: PLC0415
 
     try:
-        source = inspect.getsource(params)
+        source = _source_of(params)
     except (OSError, TypeError):  # made at run time: its helps are in its annotations
         return {}
     (node,) = ast.parse(textwrap.dedent(source)).body
@@ -430,3 +454,15 @@ def _docstrings(params: type[object]) -> dict[str, str]:
             if isinstance(text, ast.Constant) and isinstance(text.value, str):
                 found[before.target.id] = inspect.cleandoc(text.value)
     return found
+
+
+def _source_of(params: type[object]) -> str:
+    """Return the source of a class; `inspect` takes ten times as long for one of a module."""
+    import inspect  # noqa: PLC0415
+
+    path = getattr(sys.modules.get(params.__module__), "__file__", None)
+    if path is None or params.__qualname__ != params.__name__:
+        return inspect.getsource(params)
+    head, body = rf"^class {params.__name__}\b.*\n", r"(?:[ \t].*\n|\n)*"
+    found = re.search(head + body, Path(path).read_text(encoding="utf-8"), re.MULTILINE)
+    return found[0] if found else inspect.getsource(params)

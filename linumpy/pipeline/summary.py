@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import importlib.metadata
 import json
+import os
 import platform
 import shlex
 import sys
@@ -11,15 +12,19 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from linumpy.cli import runtime
+from linumpy.cli import machine, runtime
 from linumpy.cli.runtime import Job
 from linumpy.core.fate import Fate
 from linumpy.io import atomic
 from linumpy.pipeline.estimate import Needs
 from linumpy.pipeline.state import State
-from linumpy.pipeline.worker import Outcome
+from linumpy.pipeline.task import Task, read_done
+from linumpy.pipeline.version import code_version
+from linumpy.pipeline.worker import Order, Outcome, perform
 from linumpy.scripts import linum_generate_pipeline_report as report
 
+OF_ONE_RUN = ("command", "finished", "seconds", "workers", "stages")
+"""What run.json says of a run and not of what it has made."""
 LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
 
 
@@ -103,11 +108,49 @@ def run_facts(*, advice: Sequence[str], **facts: object) -> dict[str, object]:
 
 
 def write_report(state: State) -> None:
-    """Write the page about this run."""
-    params: Any = report.COMMAND.params(
-        input_dir=state.layout.out, output_report=state.layout.report
+    """Write the page about OUT, unless it stands there as it was written and would say the same.
+
+    When a run was and how long it took is no reason to write it again.
+    """
+    out = state.layout
+    params: Any = report.COMMAND.params(input_dir=out.out, output_report=out.report)
+    task = Task(
+        stage="report",
+        unit="",
+        command=report.COMMAND,
+        params=runtime.validate(params),
+        makes=(out.report, out.report.with_suffix(".json")),
+        views={"input_dir": _told(state)},
     )
-    report.COMMAND.run(params, runtime.make_job(report.COMMAND, params))
+    order = Order(
+        task=task,
+        out=out.out,
+        record=out.done(task.stage, task.unit),
+        version=code_version(),
+        known={},
+        verify=state.params.verify,
+        workers=1,
+        max_memory_bytes=machine.memory_bytes(),
+    )
+    outcome = perform(order)
+    if outcome.error is not None:
+        raise outcome.error
+
+
+def _told(state: State) -> dict[str, object]:
+    """Return what the page depends on: what stages have made, the record, the run's parameters."""
+    out = state.layout
+    run = json.loads(out.run_json.read_text(encoding="utf-8"))
+    made: dict[str, str] = {}
+    for path in sorted(out.private.glob("done/*/*.json")):
+        done = read_done(path, out.out)
+        if done is not None and path.parent.name != "report":
+            made |= {os.path.relpath(p, out.out): e.sha256 for p, e in done.outputs.items()}
+    return {
+        "made": made,
+        "record": out.final_config.read_text(encoding="utf-8"),
+        "run": {name: value for name, value in run.items() if name not in OF_ONE_RUN},
+    }
 
 
 def say_end(state: State, counts: Mapping[Fate, int]) -> None:
