@@ -2,7 +2,8 @@
 
 Every tile is read once, resampled along z, y and x by three small matrices whose phase is its
 sub-pixel position, and added to a band of output rows; rows that no later tile touches leave the
-band finished. Holds the tiles in flight and a band as high as a tile, at the working resolution.
+band finished. Holds the tiles in flight and a band as high as a tile, at the working resolution;
+of a wide slice, one strip of columns at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -167,6 +168,35 @@ def plan_canvas(
         columns=(min(w.x.start for w in windows), max(w.x.stop for w in windows)),
         windows=tuple(windows),
     )
+
+
+def split_columns(canvas: Canvas, width: int) -> list[Canvas]:
+    """Return a canvas in strips of ``width`` columns; a tile that reaches into two is in both.
+
+    Examples
+    --------
+    >>> window = axis_window(8, 10.0, 0.0, resolution_um=10.0, overlap_um=20.0)
+    >>> whole = Canvas(10.0, (0, 8), (0, 8), (TileWindow((0, 0), window, window),))
+    >>> [strip.columns for strip in split_columns(whole, 5)]
+    [(0, 5), (5, 8)]
+    """
+    first, last = canvas.columns
+    strips = []
+    for low in range(first, last, width):
+        high = min(low + width, last)
+        windows = tuple(
+            TileWindow(w.place, w.y, _clip(w.x, low, high))
+            for w in canvas.windows
+            if w.x.start < high and w.x.stop > low
+        )
+        strips.append(Canvas(canvas.resolution_um, canvas.rows, (low, high), windows))
+    return strips
+
+
+def _clip(axis: AxisWindow, low: int, high: int) -> AxisWindow:
+    start, stop = max(axis.start, low), min(axis.stop, high)
+    part = slice(start - axis.start, stop - axis.start)
+    return AxisWindow(start, axis.matrix[part], axis.feather[part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from linumpy.preproc.slice_model import SliceModel
 
 log = logging.getLogger(__name__)
 CHUNK = (16, 128, 128)
-_SHARD_CHUNKS_X = 8
+STRIP_CHUNKS = 6
+"""Chunks that a strip of columns is wide, and a shard: what is held does not grow with a slice."""
 OVERVIEW_VOXELS = 2
 _MARGIN_UM = 100.0
 _DUST_UM = 150.0
@@ -134,21 +135,19 @@ def write_slice(path: Path, found: Found, device: Device) -> NDArray[np.float32]
     shards = (
         -(-shape[0] // chunk[0]) * chunk[0],
         chunk[1],
-        min(_SHARD_CHUNKS_X, -(-shape[2] // chunk[2])) * chunk[2],
+        min(STRIP_CHUNKS, -(-shape[2] // chunk[2])) * chunk[2],
     )
     r_mm = found.settings.resolution_um / 1000
     origin_mm = (0.0, (canvas.rows[0] + 0.5) * r_mm, (canvas.columns[0] + 0.5) * r_mm)
     level = omezarr.Level(shape, Spacing(r_mm, r_mm, r_mm), chunk, shards, origin_mm)
     preview = np.zeros(shape[1:], np.float32)
     with omezarr.create(path, [level], attributes=_attributes(found)) as new:
-        bands = blend.blend(
-            _rendered(found, device), canvas, n_planes=model.n_planes, band_rows=chunk[1]
-        )
-        for band in bands:
-            values = _finished(found, band)
-            low = band.start - canvas.rows[0]
-            new.array[:, low : low + values.shape[1], :] = values
-            preview[low : low + values.shape[1]] = values.mean(axis=0)
+        for columns, band in _bands(found, device, chunk[1], shards[2]):
+            values = _finished(found, band, columns)
+            y, x = band.start - canvas.rows[0], columns[0] - canvas.columns[0]
+            where = (slice(y, y + values.shape[1]), slice(x, x + values.shape[2]))
+            new.array[:, *where] = values
+            preview[where] = values.mean(axis=0)
     step = max(1, -(-max(shape[1:]) // _PREVIEW_PX))
     log.info("%s: %d × %d × %d voxels of %g µm", path.name, *shape, found.settings.resolution_um)
     return preview[::step, ::step]
@@ -277,8 +276,31 @@ def _overview(
     return band.values[0], (canvas.rows[0], canvas.columns[0])
 
 
-def _rendered(found: Found, device: Device) -> Iterator[NDArray[np.float32]]:
-    """Yield every tile on its window of the canvas, in order."""
+def _bands(
+    found: Found, device: Device, n_rows: int, n_columns: int
+) -> Iterator[tuple[tuple[int, int], blend.Band]]:
+    """Yield the slice strip by strip, top to bottom: the columns of a strip, and a band of it."""
+    strips = blend.split_columns(found.canvas, n_columns)
+    n_tiles, n_windows = len(found.canvas.windows), sum(len(strip.windows) for strip in strips)
+    done = 0
+
+    def counted(tiles: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        nonlocal done
+        for tile in tiles:
+            done += 1
+            found.settings.progress(n_tiles * (1 + done / n_windows), 2 * n_tiles)
+            yield tile
+
+    for strip in strips:
+        tiles = counted(_rendered(found, device, strip.windows))
+        for band in blend.blend(tiles, strip, n_planes=found.model.n_planes, band_rows=n_rows):
+            yield strip.columns, band
+
+
+def _rendered(
+    found: Found, device: Device, windows: Sequence[blend.TileWindow]
+) -> Iterator[NDArray[np.float32]]:
+    """Return every tile on its window of the canvas, in order."""
     grid, model = found.grid, found.model
     nz, ny, nx = grid.tile_shape
     kernel = blend.TileKernel(
@@ -300,19 +322,15 @@ def _rendered(found: Found, device: Device) -> Iterator[NDArray[np.float32]]:
         )
         return kernel(grid.read_tile(window.place), phases, window)
 
-    n_tiles = len(found.canvas.windows)
-    tiles = ordered_map(render, found.canvas.windows, workers=found.settings.workers)
-    for done, tile in enumerate(tiles, start=1):
-        found.settings.progress(n_tiles + done, 2 * n_tiles)
-        yield tile
+    return ordered_map(render, windows, workers=found.settings.workers)
 
 
-def _finished(found: Found, band: blend.Band) -> NDArray[np.float32]:
+def _finished(found: Found, band: blend.Band, strip: tuple[int, int]) -> NDArray[np.float32]:
     """Return a band normalised, and exactly 0 where there is no tissue or no data."""
-    canvas, step = found.canvas, OVERVIEW_VOXELS
+    step = OVERVIEW_VOXELS
     n_rows = band.has_data.shape[0]
     rows = np.arange(band.start, band.start + n_rows)
-    columns = np.arange(*canvas.columns)
+    columns = np.arange(*strip)
     r = found.settings.resolution_um
     y_px, x_px = (
         ((index.astype(np.float64) + 0.5) * r - start) / step

@@ -12,6 +12,7 @@ from linumpy.mosaic.blend import (
     plan_canvas,
     resample_depth,
     resample_lateral,
+    split_columns,
 )
 
 
@@ -47,6 +48,32 @@ def test_bands_are_the_whole_canvas_once():
     joined = np.concatenate([band.values for band in bands], axis=1)
     np.testing.assert_array_equal(joined, whole.values)
     assert joined.shape[1:] == canvas.shape
+
+
+@pytest.mark.parametrize("width", [7, 16, 1000])
+def test_strips_are_the_whole_canvas_once(width):
+    "Strips of columns equal blending in one piece; each reads only the tiles that reach into it."
+    rng = np.random.default_rng(1)
+    places = {(r, c): (r * 83.0, c * 77.0 + rng.uniform(-4, 4)) for r in range(2) for c in range(3)}
+    canvas = plan_canvas(places, tile_px=(24, 22), step_um=(4.0, 4.0), resolution_um=5.0)
+    tiles = {
+        w.place: rng.random((3, len(w.y.feather), len(w.x.feather)), np.float32)
+        for w in canvas.windows
+    }
+    first = {w.place: w.x.start for w in canvas.windows}
+
+    def cut(window):
+        low = window.x.start - first[window.place]
+        return tiles[window.place][:, :, low : low + len(window.x.feather)]
+
+    (whole,) = blend((tiles[w.place] for w in canvas.windows), canvas, n_planes=3, band_rows=1000)
+    strips = split_columns(canvas, width)
+    parts = [
+        next(blend(map(cut, strip.windows), strip, n_planes=3, band_rows=1000)) for strip in strips
+    ]
+    np.testing.assert_array_equal(np.concatenate([p.values for p in parts], axis=2), whole.values)
+    assert all(strip.shape[1] <= width for strip in strips)
+    assert width == 1000 or any(len(strip.windows) < len(canvas.windows) for strip in strips)
 
 
 def test_equal_tiles_blend_to_themselves():
