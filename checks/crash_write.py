@@ -47,6 +47,7 @@ class Call:
 
     name: str
     number: int
+    is_injected: bool = False
 
 
 def main() -> int:
@@ -89,7 +90,7 @@ def window(lines: list[str]) -> list[Call]:
         if START in line or END in line:
             is_inside = START in line
         elif is_inside:
-            found.append(Call(name[1], seen[name[1]]))
+            found.append(Call(name[1], seen[name[1]], "(INJECTED)" in line))
     return found
 
 
@@ -114,8 +115,9 @@ def fail(i: int, fault: str, wrong: list[str]) -> bool:
         with tempfile.TemporaryDirectory() as folder:
             inject = f"inject={call.name}:error={fault}:when={call.number}"
             lines = trace(folder, "-e", inject)
-            if not any("(INJECTED)" in line for line in lines):
-                continue
+            found = window(lines)
+            if len(found) <= i or not found[i].is_injected:
+                continue  # an earlier call of that name was hit: more of them than last time
             # pathlib answers a failing mkdir by asking whether the folder is there: no error then
             expected = (
                 {0, getattr(errno, fault)} if call.name == "mkdir" else {getattr(errno, fault)}

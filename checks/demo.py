@@ -6,10 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-import nibabel
-import numpy as np
 from planted import table
-from preset import run_preset, simulate
+from preset import run_preset, simulate, write_atlas
 
 from linumpy.pipeline.steps import STEPS
 from linumpy.synth.presets import preset
@@ -21,7 +19,7 @@ def main() -> int:
     """Print planted against found, fault by fault; 1 when they differ or a stage did not run."""
     started = time.monotonic()
     simulate("demo", FOLDER)
-    atlas = write_atlas(FOLDER)
+    atlas = write_atlas(FOLDER, preset("demo").resolution_um)
     outcome = run_preset("demo", FOLDER, more=("--atlas", str(atlas), "--input_orientation", "PIR"))
     out = FOLDER / "out"
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
@@ -34,23 +32,6 @@ def main() -> int:
     print(f"report  {out / 'quality_report.html'}")
     print(f"record  {out / 'slice_config_final.csv'}")
     return 1 if wrong or any(row.wrong for row in outcome.rows) else 0
-
-
-def write_atlas(folder: Path) -> Path:
-    """Write the anatomy as an atlas: NIfTI, axes to the right, anterior, superior.
-
-    The simulated brain is cut from front to back (P), its rows run down (I), its columns to the
-    right (R).
-    """
-    path = folder / "atlas.nii.gz"
-    if not path.exists():
-        anatomy = np.load(folder / "truth_volume.npy").astype(np.float32)
-        ras = anatomy.transpose(2, 0, 1)[:, ::-1, ::-1]
-        voxel_mm = preset("demo").resolution_um / 1000
-        image = nibabel.Nifti1Image(ras, np.diag([voxel_mm] * 3 + [1]))
-        image.header.set_xyzt_units("mm")
-        nibabel.save(image, path)
-    return path
 
 
 def stages_not_run(out: Path) -> list[str]:

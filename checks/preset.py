@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel
 import numpy as np
 from planted import Reference, Row, check_gaps, compare, load_truth
 
@@ -79,3 +80,19 @@ def run(*command: str, quiet: bool = False) -> int:
     if quiet and done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
     return done.returncode
+
+
+def write_atlas(folder: Path, voxel_um: float) -> Path:
+    """Write the anatomy in ``folder`` as an atlas: NIfTI, axes to the right, anterior, superior.
+
+    The simulated brain is cut from front to back (P), its rows run down (I), its columns to the
+    right (R).
+    """
+    path = folder / "atlas.nii.gz"
+    if not path.exists():
+        anatomy = np.load(folder / "truth_volume.npy").astype(np.float32)
+        ras = anatomy.transpose(2, 0, 1)[:, ::-1, ::-1]
+        image = nibabel.Nifti1Image(ras, np.diag([voxel_um / 1000] * 3 + [1]))
+        image.header.set_xyzt_units("mm")
+        nibabel.save(image, path)
+    return path

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from linumpy.cli.runtime import Job
@@ -94,16 +95,25 @@ def publish_final(state: State, job: Job) -> dict[fate.Fate, int]:
 
 
 def warn_of_late_edits(state: State) -> None:
-    """Say that OUT/slice_config.csv was edited after this run had read it; nothing is lost."""
+    """Say that a slice_config was edited after this run had read it; nothing is lost.
+
+    That is OUT/slice_config.csv, and the file of ``--slice_config``.
+    """
+    _warn_of(state.layout.slice_config, history.hand_edits)
+    if state.params.slice_config is not None:
+        _warn_of(state.params.slice_config, lambda path: _edits_since(_given(state), path))
+
+
+def _warn_of(path: Path, edits: Callable[[Path], list[history.Change]]) -> None:
     try:
-        changes = history.hand_edits(state.layout.slice_config)
+        changes = edits(path)
     except InputError as error:
         log.warning("edited during the run, and not readable: %s", error)
         return
     for change in changes:
         log.warning(
             "%s was edited during the run (slice %s, %s: %s → %s): the edit counts in the next run",
-            state.layout.slice_config.name,
+            path.name,
             change.slice,
             change.column,
             change.old,
@@ -111,10 +121,22 @@ def warn_of_late_edits(state: State) -> None:
         )
 
 
+def _edits_since(before: Path, path: Path) -> list[history.Change]:
+    return history.compare(
+        slice_config.read(before), slice_config.read(path), author=history.Person()
+    )
+
+
+def _given(state: State) -> Path:
+    """Return where the file of ``--slice_config`` is kept as this run has read it."""
+    return state.layout.private / "slice_config_given.csv"
+
+
 def _with_edits(fresh: Rows, state: State, written: Path) -> Rows:
     """Lay what the user changed over what was generated."""
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None:
+        atomic.write_bytes(_given(state), given.read_bytes())
         return roll_call.lay_edits(fresh, written=None, edited=slice_config.read_cells(given))
     if not there.exists() or not written.exists():
         return fresh

@@ -180,6 +180,25 @@ def test_an_edit_while_the_run_works_is_told_and_counts_next_time(run, monkeypat
     assert run.final["03"]["use"] is False
 
 
+def test_an_edit_of_a_given_config_while_the_run_works_is_told(run, tmp_path, monkeypatch):
+    "The file of --slice_config too; the next run reads it as it is then."
+    mine = tmp_path / "mine.csv"
+    mine.write_text("slice_id,use\n00,1\n01,1\n02,1\n03,1\n")
+    write_run = summary.write_run
+
+    def edit_then_write(*args, **options):
+        mine.write_text("slice_id,use\n00,1\n01,1\n02,1\n03,0\n")
+        write_run(*args, **options)
+
+    monkeypatch.setattr(summary, "write_run", edit_then_write)
+    run.redone("--slice_config", mine)
+    assert "mine.csv was edited during the run (slice 03, use: True → False)" in run.log
+    assert run.final["03"]["use"] is True
+    monkeypatch.setattr(summary, "write_run", write_run)
+    run.redone("--slice_config", mine)
+    assert run.final["03"]["use"] is False
+
+
 def test_a_config_spoilt_while_the_run_works_is_told(run, monkeypatch):
     "The finished run stays finished."
     write_run = summary.write_run
