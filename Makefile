@@ -48,7 +48,7 @@ sweep: setup  ## twelve simulated acquisitions against their truth (about 20 min
 	$(BIN)/python checks/sweep.py
 
 accuracy: setup  ## detectors and reconstruction against truth, docs/accuracy.md (FULL=1: hours)
-	$(BIN)/python -m accuracy.run $(if $(FULL),--full)
+	$(BIN)/python -m accuracy.run $(if $(FULL),--full) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: setup  ## time, memory and bytes of each stage beside a physical floor
 	$(BIN)/python benchmarks/run.py --scaling

@@ -7,6 +7,7 @@ number of processes nor the machine's load changes a value.
 import importlib
 import os
 import pkgutil
+import re
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -100,8 +101,9 @@ def _trial(name: str, seed: int) -> Trial | Lost:
         return Lost(seed, str(reason), failed=False)
     except Exception as error:  # noqa: BLE001  a crash of what is measured is a result: it misses
         traceback.print_exc()
-        text = str(error).splitlines()
-        return Lost(seed, f"{type(error).__name__}: {text[0] if text else ''}", failed=True)
+        first = next(iter(str(error).splitlines()), "")
+        plain = re.sub(r"/\S+/", "…/", first)  # the page names no folder of this machine
+        return Lost(seed, f"{type(error).__name__}: {plain}", failed=True)
 
 
 def _picture(name: str, seed: int) -> bytes:

@@ -16,9 +16,9 @@ What every detector, and the whole reconstruction, gets right against what was p
 `make accuracy`; every figure is drawn from seeds and can be computed again.
 
 ```console
-make accuracy                                            # the quick form, held-out seeds
-make accuracy FULL=1                                     # the full form
-python -m accuracy.run --only NAME --seeds development   # one measure, while improving it
+make accuracy                                # the quick form, held-out seeds
+make accuracy FULL=1                         # the full form
+make accuracy ONLY=tiles SEEDS=development   # one measure, while improving it
 ```
 
 * **Seeds.** Whoever improves an algorithm looks at development seeds (from 0). The figures of this

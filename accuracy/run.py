@@ -118,12 +118,10 @@ def _evaluate(
 
 
 def _command(given: argparse.Namespace) -> str:
-    if given.seeds == "held-out" and not given.only:
-        return "make accuracy FULL=1" if given.full else "make accuracy"
-    words = ["python -m accuracy.run"]
-    words += ["--full"] if given.full else []
-    words += ["--only", *given.only] if given.only else []
-    words += ["--seeds development"] if given.seeds == "development" else []
+    words = ["make accuracy"]
+    words += ["FULL=1"] if given.full else []
+    words += [f'ONLY="{" ".join(given.only)}"'] if given.only else []
+    words += ["SEEDS=development"] if given.seeds == "development" else []
     return " ".join(words)
 
 
