@@ -126,6 +126,41 @@ def fill_coarser(
         progress(i / (len(grids) - 1))
 
 
+def fill_coarser_labels(
+    arrays: Sequence[Any],  # Any: zarr.Array
+    grids: Sequence[Grid],
+    *,
+    workers: int,
+) -> None:
+    """Write every level of a label volume but the finest: the largest label under each voxel.
+
+    So a label is 0 exactly where a level of the volume itself, by `fill_coarser`, is 0. Parameters
+    as for `fill_coarser`.
+    """
+    for i, grid in enumerate(grids[1:], start=1):
+        parent = choose_parent(grids, i)
+        work = partial(_largest, arrays[parent].__getitem__, grids[parent], grid)
+        fill(arrays[i], work, arrays[i].shards, workers=workers)
+
+
+def _largest(
+    read: Callable[[Block], NDArray[np.uint32]], fine: Grid, coarse: Grid, block: Block
+) -> NDArray[np.uint32]:
+    steps = zip(fine.spacing.zyx_mm, coarse.spacing.zyx_mm, fine.shape, block, strict=True)
+    axes = [_weights(*step) for step in steps]
+    labels = read((axes[0][0], axes[1][0], axes[2][0]))
+    for axis, (_, weights) in enumerate(axes):
+        under = weights > 0
+        first = under.argmax(axis=1)
+        stop = under.shape[1] - under[:, ::-1].argmax(axis=1)
+        parts = [
+            np.take(labels, range(low, high), axis=axis).max(axis=axis)
+            for low, high in zip(first.tolist(), stop.tolist(), strict=True)
+        ]
+        labels = np.stack(parts, axis=axis)
+    return labels
+
+
 def _mean_of_measured(
     voxels: Voxels,
     weights: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],

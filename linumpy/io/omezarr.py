@@ -7,8 +7,9 @@ bitshuffle. Read: also NGFF 0.4 on Zarr v2. A volume appears at its name when it
 import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -138,11 +139,28 @@ def create(
     with replacing(path) as partial:
         group = zarr.open_group(partial, mode="w", zarr_format=3)
         name = path.name.removesuffix(".zarr").removesuffix(".ome")
-        group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(name, levels)]}
-        attrs: Any = group.attrs  # Any: JSON
-        attrs[OURS] = dict(attributes or {})
-        arrays = [_create_array(group, str(i), level) for i, level in enumerate(levels)]
+        arrays = write_multiscale(group, name, levels, attributes=attributes or {})
         yield NewVolume(path=partial, levels=arrays, group=group)
+
+
+def write_multiscale(
+    group: Any,  # Any: zarr.Group
+    name: str,
+    levels: Sequence[Level],
+    *,
+    dtype: str | None = None,
+    ome: Mapping[str, object] = MappingProxyType({}),
+    attributes: Mapping[str, object],
+) -> list[Any]:  # Any: zarr.Array
+    """Write the metadata of an image into an empty group; return its arrays, finest first.
+
+    ``dtype`` overrides that of the levels, ``ome`` adds to the NGFF metadata, ``attributes`` are
+    our own.
+    """
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [_multiscale(name, levels)], **ome}
+    group.attrs[OURS] = dict(attributes)
+    typed = [replace(level, dtype=dtype or level.dtype) for level in levels]
+    return [_create_array(group, str(i), level) for i, level in enumerate(typed)]
 
 
 def open_volume(path: str | Path, *, level: int = 0, voxel_unit: VoxelUnit | None = None) -> Volume:

@@ -3,7 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from linumpy.compute.walk import Block
-    from linumpy.io.omezarr import NewVolume, Volume
+    from linumpy.io.omezarr import Level, NewVolume, Volume
     from linumpy.stack.sections import Sections
     from linumpy.stack.znorm import Brightness
 
@@ -59,9 +59,10 @@ class Params:
 
 def run(p: Params, job: Job) -> None:
     """Find the factors, write the levels, say what was done."""
-    from linumpy.compute.pyramid import Grid, fill_coarser, plan_levels
+    from linumpy.compute.pyramid import Grid, fill_coarser, fill_coarser_labels, plan_levels
     from linumpy.io.atomic import write_json
     from linumpy.io.diagnostics import to_json
+    from linumpy.io.labels import has_labels
     from linumpy.io.levels import make_level
     from linumpy.io.omezarr import create, open_volume
     from linumpy.stack.znorm import plane_factors
@@ -91,6 +92,8 @@ def run(p: Params, job: Job) -> None:
             workers=job.workers,
             progress=lambda share: job.progress(0.8 + 0.2 * share, 1),
         )
+        if has_labels(stack.path):
+            fill_coarser_labels(_copy_labels(new, stack, levels, job), grids, workers=job.workers)
     write_json(
         p.out_zarr.with_name(p.out_zarr.name.removesuffix(".ome.zarr") + "_z_normalization.json"),
         to_json(
@@ -181,6 +184,20 @@ def _write_base(
 
     fill(new.array, scaled, new.array.shards, workers=job.workers, progress=progress)
     return counts
+
+
+def _copy_labels(new: "NewVolume", stack: "Volume", levels: "list[Level]", job: Job) -> "list[Any]":
+    """Copy which slice each voxel shows to the finest level; return the arrays of all levels."""
+    from functools import partial
+
+    from linumpy.compute.walk import fill
+    from linumpy.core.slice_id import parse_ids
+    from linumpy.io.labels import create_labels, open_labels, read_labels
+
+    labels = open_labels(stack.path)
+    arrays = create_labels(new, levels, parse_ids(labels.attributes["interpolated_ids"]))
+    fill(arrays[0], partial(read_labels, labels), arrays[0].shards, workers=job.workers)
+    return arrays
 
 
 def _set_window(new: "NewVolume", counts: "NDArray[np.int64]") -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from linumpy.compute.walk import Block
     from linumpy.core.rigid import Rigid2D
     from linumpy.core.shift import Shift
     from linumpy.core.slice_id import SliceId
@@ -300,6 +304,7 @@ def _write_stack(
     job: Job,
 ) -> None:
     from linumpy.compute.walk import fill, fit_chunks, n_blocks
+    from linumpy.io.labels import create_labels
     from linumpy.io.omezarr import Level, create, sharded
     from linumpy.stack.outcome import describe_planes, describe_slices
     from linumpy.stack.volume import stack_block
@@ -321,12 +326,20 @@ def _write_stack(
         done += n
         job.progress(0.2 * total + 0.8 * done, total)
 
-    with create(
-        path, [Level(shape, like.spacing, chunks, shards, origin)], attributes=attributes
-    ) as new:
+    level = Level(shape, like.spacing, chunks, shards, origin)
+    interpolated = [layer.slice_id for layer in outcome.layers if layer.is_interpolated]
+    with create(path, [level], attributes=attributes) as new:
+        (labels,) = create_labels(new, [level], interpolated)
+
+        def stacked(block: "Block") -> "NDArray[np.float32]":
+            found = stack_block(placed, outcome.shares, block)
+            if found.labels.any():
+                labels[block] = found.labels
+            return found.voxels
+
         fill(
             new.array,
-            lambda block: stack_block(placed, outcome.shares, block),
+            stacked,
             shards,
             workers=job.workers,
             progress=progress,

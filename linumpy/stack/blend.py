@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from linumpy.core.slice_id import SliceId
 
 Voxels = NDArray[np.float32]
+Labels = NDArray[np.uint32]
 
 FLOOR = 1e-4
 """Smallest weight: a voxel that only one slice measured shows that slice, whatever its weight."""
@@ -150,6 +151,18 @@ def compose(shares: Sequence[Share], posed: Callable[[Share], Voxels]) -> Voxels
     for share in filling:
         plane = np.where(plane == 0, posed(share), plane)
     return plane
+
+
+def attribute(shares: Sequence[Share], posed: Callable[[Share], Voxels]) -> Labels:
+    """Return which slice every voxel of one plane shows: its id + 1, 0 where nothing is.
+
+    Where several do, the one with the largest weight. Interpolated slices stand where no measured
+    one does. Parameters as for `compose`; a label is 0 exactly where `compose` gives 0.
+    """
+    labels = np.zeros_like(posed(shares[0]), dtype=np.uint32)
+    for share in sorted(shares, key=lambda one: -one.weight):
+        labels[(labels == 0) & (posed(share) != 0)] = share.layer.slice_id.number + 1
+    return labels
 
 
 def _mean(measured: Sequence[Share], posed: Callable[[Share], Voxels]) -> Voxels:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from linumpy.core.slice_id import SliceId
-from linumpy.stack.blend import Layer, Share, compose
+from linumpy.stack.blend import Labels, Layer, Share, attribute, compose
 from linumpy.stack.pose import Pose, Source, Voxels, read_posed
 
 
@@ -19,11 +19,19 @@ class Positioned:
     pose: Pose
 
 
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """A block of the stack: its voxels, and which slice each shows (id + 1; 0: none)."""
+
+    voxels: Voxels
+    labels: Labels
+
+
 def stack_block(
     slices: Mapping[SliceId, Positioned],
     shares: Sequence[Sequence[Share]],
     block: tuple[slice, slice, slice],
-) -> Voxels:
+) -> Stacked:
     """Return one block of the stack.
 
     Parameters
@@ -36,8 +44,9 @@ def stack_block(
 
     Returns
     -------
-    array, shape of the block, float32
-        0 where nothing was measured. Holds the planes of every slice that shows in the block.
+    Stacked
+        float32 and uint32, shape of the block; both 0 where nothing was measured. Holds the planes
+        of every slice that shows in the block.
     """
     planes, rows, columns = block
     size = (planes.stop - planes.start, rows.stop - rows.start, columns.stop - columns.start)
@@ -55,10 +64,11 @@ def stack_block(
         plane: Voxels = posed[slice_id][share.plane - first[slice_id]]
         return plane
 
-    result = np.zeros(size, dtype=np.float32)
+    result = Stacked(np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.uint32))
     for i, z in enumerate(range(planes.start, planes.stop)):
         if shares[z]:
-            result[i] = compose(shares[z], plane_of)
+            result.voxels[i] = compose(shares[z], plane_of)
+            result.labels[i] = attribute(shares[z], plane_of)
     return result
 
 

@@ -13,7 +13,7 @@ from napari_ome_zarr import napari_get_reader
 def describe(path):
     """Return what a layer made of the plugin's answer shows."""
     reader = napari_get_reader(path)
-    ((levels, metadata, kind),) = reader(path)
+    (levels, metadata, kind), *others = reader(path)
     layer = Image(levels, **metadata)
     return {
         "kind": kind,
@@ -23,6 +23,7 @@ def describe(path):
         "axis_labels": layer.axis_labels,
         "contrast_limits": layer.contrast_limits,
         "colormap": layer.colormap.name,
+        "overlays": [[kind, metadata["name"]] for _, metadata, kind in others],
     }
 
 

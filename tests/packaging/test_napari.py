@@ -35,6 +35,13 @@ def test_the_volume_opens_at_its_size(whole_run, shown):
     np.testing.assert_allclose(shown["scales"][0], open_volume(path).spacing.zyx_mm, rtol=1e-9)
 
 
+def test_the_slices_lie_over_the_volume(shown):
+    "napari shows labels/slices as a layer of labels."
+    ((kind, name),) = shown["overlays"]
+    assert kind == "labels"
+    assert name.endswith("slices")
+
+
 def test_the_volume_opens_neither_black_nor_burnt_out(whole_run, shown):
     "It opens with the window of the file; tissue spans the greys and is hardly clipped."
     path = whole_run / "3d_volume.ome.zarr"
