@@ -27,7 +27,14 @@ class PreviewRow:
 
 
 def draw_preview(rows: Sequence[PreviewRow]) -> bytes:
-    """Return a PNG: one row per volume, one column per cut, letters at the ends of every axis."""
+    """Return `preview_figure` as a PNG."""
+    buffer = io.BytesIO()
+    preview_figure(rows).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def preview_figure(rows: Sequence[PreviewRow]) -> Figure:
+    """Draw one row per volume, one column per cut, with letters at the ends of every axis."""
     figure = Figure(figsize=(9, 3 * len(rows)), layout="constrained", facecolor="white")
     axes = figure.subplots(len(rows), 3, squeeze=False)
     for row, line in zip(rows, axes, strict=True):
@@ -53,6 +60,4 @@ def draw_preview(rows: Sequence[PreviewRow]) -> bytes:
             ax.set_xlabel(f"{row.low[along]}  →  {row.high[along]}")
             ax.set_ylabel(f"{low[down]}  →  {high[down]}")
             ax.set_title(f"{row.title}, across {row.low[across]}–{row.high[across]}", fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
+    return figure
