@@ -8,6 +8,7 @@ stage, hence never a merge.
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,16 @@ from linumpy.io.slice_config import CANONICAL_COLUMNS, Rows, RowsLike
 ANY_COLUMN = "*"
 USER = "user"
 UNRECORDED = "unrecorded"
+_CELL = (str, bool, int, float, type(None))
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "time": str,
+    "command": str,
+    "version": str,
+    "parameters": dict,
+    "column": str,
+    "old": _CELL,
+    "new": _CELL,
+}
 log = logging.getLogger(__name__)
 
 
@@ -294,9 +305,25 @@ def _to_line(change: Change) -> str:
 def _from_line(path: Path, number: int, line: bytes) -> Change:
     try:
         fields = json.loads(line)
+        _check_fields(fields)
         return Change(**{**fields, "slice": SliceId(fields["slice"])})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadFile(
             f"{path} line {number}: this is no change of a cell ({error})",
             hint="restore the file from a copy, or remove the line",
         ) from error
+
+
+def _check_fields(fields: dict[str, object]) -> None:
+    """Refuse a value that we never write: it would fail far from here.
+
+    Raises
+    ------
+    TypeError
+        Names the first such field.
+    """
+    for name, kinds in _FIELDS.items():
+        value = fields[name]
+        is_finite = not isinstance(value, float) or math.isfinite(value)
+        if not isinstance(value, kinds) or not is_finite:
+            raise TypeError(f"{name}={value!r}")

@@ -153,6 +153,30 @@ def test_a_broken_line_is_named(made, line):
         history.read(made)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("column", ["use"]), ("column", None), ("new", [1]), ("old", {}), ("new", float("nan")),
+        ("new", float("inf")), ("time", None), ("command", 5), ("version", None),
+        ("parameters", []), ("slice", "7.5"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_command_writes_is_named(made, field, value):
+    "It would fail later, far from its line."
+    path = history.path_beside(made)
+    last = json.loads(path.read_text().splitlines()[-1]) | {field: value}
+    path.write_text(path.read_text() + json.dumps(last) + "\n")
+    with pytest.raises(BadFile, match=r"slice_config_history.jsonl line 8: this is no change"):
+        history.hand_edits(made)
+
+
+def test_a_line_without_end_is_named(made):
+    "Brackets in brackets."
+    history.path_beside(made).write_text("[" * 100_000)
+    with pytest.raises(BadFile, match=r"slice_config_history.jsonl line 1: this is no change"):
+        history.read(made)
+
+
 @law
 @given(rows(), st.lists(stamps(), max_size=3), st.data())
 def test_any_earlier_record_can_be_restored(drawn, later, data):
