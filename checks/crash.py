@@ -119,26 +119,34 @@ def prepare(folder: Path) -> Bench:
 def kill_many(bench: Bench, n_kills: int, rng: random.Random) -> list[str]:
     """Kill runs, evenly over stages and ways; return what was wrong afterwards."""
     hits: Counter[tuple[str, str]] = Counter()
+    n_good, n_missed = 0, 0
     wrong: list[str] = []
-    while hits.total() < n_kills:
+    while hits.total() < n_kills and n_missed <= n_kills:
         stage, way = next_target(bench.stages, hits)
         shutil.rmtree(bench.scratch, ignore_errors=True)
         out = bench.whole.copy_before(stage, bench.stages, bench.scratch)
         if not disturb(bench, out, stage, way, rng):
-            continue  # it ended before
+            n_missed += 1  # it ended before
+            continue
         hit = (out.stage(bench.stages) or stage, WAYS[bool(out.half_written())])
         hits[hit] += 1
         print(f"{hits.total():4d} of {n_kills}: {hit[0]}, {hit[1]}", flush=True)
-        for what in judge(bench, out):
+        found = judge(bench, out)
+        n_good += not found
+        for what in found:
             wrong.append(f"killed in {hit[0]} ({hit[1]}): {what}")
             print(f"WRONG: {wrong[-1]}")
     print(f"{'killed in':26}{WAYS[0]:>15}{WAYS[1]:>15}")
     for stage in bench.stages:
         print(f"{stage:26}{hits[stage, WAYS[0]]:15}{hits[stage, WAYS[1]]:15}")
     n_writing = sum(n for (_, way), n in hits.items() if way == WAYS[1])
-    print(f"{n_kills} killed runs, {n_writing} of them while a file was half-written; ", end="")
-    print(f"{n_kills - len(wrong)} ended like the undisturbed one, only unfinished work redone")
-    return wrong
+    n = hits.total()
+    print(
+        f"{n} killed runs, {n_writing} of them while a file was half-written ({n_missed} missed); ",
+        end="",
+    )
+    print(f"{n_good} ended like the undisturbed one, with only unfinished work redone")
+    return wrong if n == n_kills else [*wrong, f"only {n} of {n_kills} killed"]
 
 
 def next_target(stages: list[str], hits: Counter[tuple[str, str]]) -> tuple[str, str]:
