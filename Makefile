@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Compiled modules are kept: without them every process compiles numpy and scipy again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock demo test check fix sample sweep accuracy bench crash fuzz coverage mutation engine test-nextflow docs
+.PHONY: help setup lock demo test check fix sample sweep accuracy bench crash fuzz coverage mutation engine test-nextflow slurm schema-lint docs
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -77,9 +77,27 @@ $(ENGINE): workflows/engine/pom.xml workflows/engine/nextflow
 	mvn -q -f workflows/engine/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.engine/lib
 	install -m 755 workflows/engine/nextflow $@
 
-test-nextflow: setup $(ENGINE)  ## both workflows on the real engine against the local driver (minutes)
-	$(ENGINE) -version
-	LINUMPY_ENGINE=$(CURDIR)/$(ENGINE) $(BIN)/pytest -v tests/workflows
+# Without Java, or without Maven to bring the engine, nothing can be run, and a line says so.
+test-nextflow: setup  ## both workflows on the real engine against the local driver (minutes)
+	@if ! command -v java >/dev/null || { [ ! -x $(ENGINE) ] && ! command -v mvn >/dev/null; }; then \
+	    echo "NOT RUN: the workflow engine needs Java 17, and Maven to be brought here (make engine)"; \
+	else \
+	    $(MAKE) $(ENGINE) && LINUMPY_ENGINE=$(abspath $(ENGINE)) \
+	        $(BIN)/pytest -v -n 2 --dist loadgroup --durations=0 tests/workflows; \
+	fi
+
+slurm: setup $(ENGINE)  ## both workflows through a real SLURM on this machine, one job cancelled (root)
+	LINUMPY_ENGINE=$(abspath $(ENGINE)) PYTHONPATH=. $(BIN)/python checks/slurm.py
+
+# nf-core is a heavy tool of its own environment, which nothing else uses.
+NF_CORE := .engine/nf-core
+schema-lint: $(ENGINE)  ## nf-core's lint of the schemas of both workflows
+	[ -x $(NF_CORE)/bin/nf-core ] || $(PYTHON) -m venv $(NF_CORE)
+	$(NF_CORE)/bin/python -m pip install --quiet --disable-pip-version-check nf-core==4.2.1
+	for name in preproc reconst_3d; do \
+	    (cd workflows/$$name && PATH="$(CURDIR)/.engine:$$PATH" \
+	        $(CURDIR)/$(NF_CORE)/bin/nf-core pipelines schema lint nextflow_schema.json) || exit 1; \
+	done
 
 docs: setup  ## write the generated pages
 	$(BIN)/python -m linumpy.pipeline.write

@@ -7,7 +7,7 @@ is written by `linumpy.pipeline.write` and held to the modules by ``tests/laws/t
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -53,6 +53,10 @@ KEEPER_FLAGS = {
     "list_slices": ("leave_gap",),
 }
 """Parameters of the run that a keeper takes."""
+PREPROC_TASKS = 7
+"""Tasks of preproc beside one for each slice."""
+RECONST_TASKS = 19
+"""Tasks of the reconstruction beside slices, pairs, gaps; quality and atlas are one more each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +153,17 @@ class Workflow:
         return found
 
 
+def n_groups(ids: Iterable[int], per_task: int = Mosaics.pairs_per_task) -> int:
+    """Return how many tasks work on the pairs, or gaps, of these ids; as ``lib/files.nf`` does."""
+    return len({slice_id // per_task for slice_id in ids})
+
+
+def n_tasks(n_slices: int, *, per_task: int = Mosaics.pairs_per_task) -> int:
+    """Return how many tasks both workflows make of an acquisition without gaps."""
+    pairs = n_groups(range(1, n_slices), per_task)
+    return PREPROC_TASKS + n_slices + RECONST_TASKS + n_slices + pairs
+
+
 def process_name(step: Step) -> str:
     """Return the process of a step, as the feature page names it."""
     return PAGE_NAMES.get(step.stage, step.stage)
@@ -232,7 +247,7 @@ def schema(one: Workflow) -> dict[str, Any]:
     name = f"linumpy/{one.name}"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://raw.githubusercontent.com/{name}/nextflow_schema.json",
+        "$id": f"https://raw.githubusercontent.com/{name}/main/nextflow_schema.json",
         "title": f"{name} pipeline parameters",
         "description": one.base.__doc__,
         "type": "object",
@@ -268,8 +283,9 @@ def _group(one: Workflow, title: str, fields: Sequence[dataclasses.Field[Any]]) 
         default = runtime.plain(runtime.default_of(f))
         entry = _schema_type(hints[f.name])
         if isinstance(default, list):
-            entry["default"] = " ".join(map(str, default))
-        elif default is not None and default is not dataclasses.MISSING:
+            default = " ".join(map(str, default))
+        # nf-core's lint wants no default that is empty or false
+        if default not in (None, "", dataclasses.MISSING) and default is not False:
             entry["default"] = default
         properties[f.name] = {**entry, "description": " ".join(helps[f.name].split())}
     required = [f.name for f in fields if runtime.default_of(f) is dataclasses.MISSING]

@@ -128,6 +128,45 @@ def test_generated_files_are_current():
         assert (WORK.parent / path).read_text("utf-8") == text, path
 
 
+def test_generate_slice_config_is_the_process_of_the_page():
+    "Parameters and defaults, the command's flags, and the switch that leaves it out."
+    preproc = WORKFLOWS[0]
+    defaults = {f.name: runtime.default_of(f) for f in preproc.own_fields()}
+    page = {
+        "generate_slice_config": True,
+        "detect_galvo": False,
+        "galvo_confidence_threshold": 0.6,
+    }
+    assert {name: defaults[name] for name in page} == page
+    script, _ = blocks(MODULES["generate_slice_config"])
+    assert "--from_shifts --tiles_dir raw" in script
+    assert preproc.flags()["generate_slice_config"]["galvo_confidence_threshold"] == (
+        "galvo_threshold"
+    )
+    text = (WORK / preproc.name / preproc.file).read_text("utf-8")
+    assert "if (params.generate_slice_config) {" in text
+
+
+def test_no_task_asks_for_more_than_the_maximum():
+    "Every request is bounded by what the run, or its profile, allows; memory grows on retry."
+    text = "".join((WORK / "conf" / f"{n}.config").read_text("utf-8") for n in ("base", "profiles"))
+    cpus, memory = (
+        re.findall(rf"^ .*\b{n} += (.*)", text, re.MULTILINE) for n in ("cpus", "memory")
+    )
+    assert all("params.max_cpus" in value or value == "1" for value in cpus)
+    assert all("params.max_memory" in value for value in memory)
+    requests = [value for value in memory if value != "params.max_memory"]
+    assert all("task.attempt" in value for value in requests)
+
+
+def test_the_documentation_counts_the_jobs():
+    "60 slices make fewer than 200; the numbers of the page are those of the code."
+    text = (WORK.parent / "docs" / "nextflow.md").read_text("utf-8")
+    for n_slices in (60, 5000):
+        assert f"| {n_slices} | {nextflow.n_tasks(n_slices)} |" in text
+    assert nextflow.n_tasks(60) < 200
+
+
 def test_nothing_is_ignored():
     "Failure is recorded, tried again, or ends the run."
     for path in WORK.rglob("*.config"):

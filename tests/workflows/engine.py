@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ PREPROC = PROJECT / "workflows" / "preproc" / "preproc_rawtiles.nf"
 RECONST = PROJECT / "workflows" / "reconst_3d" / "soct_3d_reconst.nf"
 ENGINE = os.environ.get("LINUMPY_ENGINE", "")
 LIMIT_S = 900
+VOLUME = "3d_volume.ome.zarr"
 needs_engine = pytest.mark.skipif(
     not (ENGINE and Path(ENGINE).exists() and shutil.which("java")),
     reason="NO WORKFLOW WAS RUN: no engine or no Java; `make test-nextflow` brings and uses one",
@@ -88,3 +90,20 @@ def hash_levels(volume: Path) -> dict[str, str]:
         name: f"{array.shape} {hashlib.sha256(array[...].tobytes()).hexdigest()}"
         for name, array in sorted(arrays.items())
     }
+
+
+def wait_for(folder: Path, command: str) -> int:
+    """Return the process id of the first such command that works below ``folder``."""
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (place / "cmdline").read_bytes().split(b"\0")
+                where = (place / "cwd").resolve()
+            except OSError:
+                continue
+            is_ours = any(word.endswith(command.encode()) for word in line[1:2])
+            if is_ours and where.is_relative_to(folder):
+                return int(place.name)
+        time.sleep(0.02)
+    raise AssertionError(f"{command} never ran")
