@@ -182,7 +182,8 @@ def overlap(n_fixed: int, n_moving: int, shift: int) -> tuple[slice, slice]:
 
 def _sum_blocks(plane: Plane) -> Plane:
     rows, columns = plane.shape
-    padded = np.pad(plane, ((0, rows % 2), (0, columns % 2)))
-    rows, columns = padded.shape
-    blocks: Plane = padded.reshape(rows // 2, 2, columns // 2, 2).sum(axis=(1, 3))
+    even = np.pad(plane, ((0, rows % 2), (0, columns % 2))) if rows % 2 or columns % 2 else plane
+    # a sum over axes of length 2 takes ten times as long
+    beside = even[:, ::2] + even[:, 1::2]
+    blocks: Plane = beside[::2] + beside[1::2]
     return blocks
