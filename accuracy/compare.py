@@ -18,6 +18,8 @@ _TISSUE = 0.02
 _LEAST_TISSUE = 100
 """Voxels of tissue that a plane needs before it says anything about its place."""
 _DEPTH_STEPS = 3 * FINER
+_MEASURED = 0.4
+"""Share of a voxel that samples must fill: a slice begins at the plane that is nearest to it."""
 _REACH_VOXEL = 2
 """A placement error of that size is no invention."""
 FAR_VOXEL = 10.0
@@ -70,7 +72,7 @@ def look(run: Reconstruction, scene: Scene, truth: Truth, tiles_of: TilesOf) -> 
         for tile in tiles_of(one):
             (oracle if good else measured).add(one, [tile])
     placed = oracle.volume()
-    covered = (placed.weight > 0) | (measured.volume().weight > 0)
+    covered = placed.measured + measured.volume().measured >= _MEASURED
     return Views(run, anatomy_on(scene, run.lattice), placed, covered, truth)
 
 
@@ -80,7 +82,7 @@ def compare(views: Views) -> tuple[Comparison, Comparison]:
     good = [n for n in used if _slice(views, n).quality == "good"]
     masks = views.measured & ((views.run.voxels != 0) | (views.anatomy > _TISSUE))
     found = _against(views, views.run.voxels, masks, used)
-    ideal = _against(views, views.oracle.voxels, views.oracle.weight > 0, good)
+    ideal = _against(views, views.oracle.voxels, views.oracle.measured >= _MEASURED, good)
     return (
         Comparison(*found, _unsourced(views)),
         Comparison(*ideal, (0.0,) * len(views.run.voxels)),

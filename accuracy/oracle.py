@@ -23,10 +23,10 @@ _LEAST_RESPONSE = 0.08
 
 @dataclass(frozen=True)
 class Placed:
-    """Values on the lattice, and how much was measured of each voxel (0: nothing)."""
+    """Values on the lattice, and how much of each voxel was measured: 1 is all of it, once."""
 
     voxels: Voxels
-    weight: Voxels
+    measured: Voxels
 
 
 Tile = tuple[tuple[int, int], NDArray[np.float32]]
@@ -41,6 +41,7 @@ class Placer:
         self._lattice = lattice
         self._sum = np.zeros(lattice.shape)
         self._weight = np.zeros(lattice.shape)
+        self._count = np.zeros(lattice.shape)
 
     def add(self, one: SliceTruth, tiles: Iterable[Tile]) -> None:
         """Place the tiles of a slice."""
@@ -51,7 +52,10 @@ class Placer:
         """Return the weighted mean of what was added."""
         mean = np.zeros_like(self._sum)
         np.divide(self._sum, self._weight, out=mean, where=self._weight > 0)
-        return Placed(mean.astype(np.float32), self._weight.astype(np.float32))
+        rig = self._truth.rig
+        voxel = (self._lattice.step_mm * 1000) ** 3
+        sample = rig.axial_um * rig.pixel_mm[0] * rig.pixel_mm[1] * 1e6
+        return Placed(mean.astype(np.float32), (self._count * sample / voxel).astype(np.float32))
 
     def _add_tile(
         self, one: SliceTruth, place: tuple[int, int], pixels: NDArray[np.float32]
@@ -83,7 +87,7 @@ class Placer:
         value: NDArray[np.float32],
         weight: NDArray[np.float64],
     ) -> None:
-        """Share every sample among the eight voxels around it, in the box that the tile spans."""
+        """Share every sample among the voxels that its own box covers, within the tile's bounds."""
         edge, step = self._lattice.edge_mm, self._lattice.step_mm
         place = [(a - e) / step - 0.5 for a, e in zip(at, edge, strict=True)]
         box = [
@@ -94,9 +98,14 @@ class Placer:
         if min(size) <= 0:
             return
         low_corner = [np.floor(p).astype(np.int64) for p in place]
-        part = [p - index for p, index in zip(place, low_corner, strict=True)]
+        rig = self._truth.rig
+        wide = [d / step for d in (rig.axial_um / 1000, rig.pixel_mm[1], rig.pixel_mm[0])]
+        part = [  # of a box so wide around the sample, how much lies in the upper voxel
+            np.clip((p - index - 0.5) / min(width, 1.0) + 0.5, 0, 1)
+            for p, index, width in zip(place, low_corner, wide, strict=True)
+        ]
         n = math.prod(size)
-        sums, weights = np.zeros(n), np.zeros(n)
+        sums, weights, counts = np.zeros(n), np.zeros(n), np.zeros(n)
         for corner in range(8):
             up = [(corner >> axis) & 1 for axis in range(3)]
             z, y, x = (
@@ -105,10 +114,13 @@ class Placer:
             inside = ((y >= 0) & (y < size[1]) & (x >= 0) & (x < size[2]))[:, :, None]
             inside = inside & (z >= 0) & (z < size[0]) & (weight > 0)
             sy, sx = (np.abs(1 - u - p) for u, p in zip(up[1:], part[1:], strict=True))
-            share = (np.abs(1 - up[0] - part[0]) * (sy * sx)[:, :, None] * weight)[inside]
+            part_of_it = (np.abs(1 - up[0] - part[0]) * (sy * sx)[:, :, None])[inside]
+            share = part_of_it * weight[inside]
             flat = ((z * size[1] + y[:, :, None]) * size[2] + x[:, :, None])[inside]
+            counts += np.bincount(flat, part_of_it, n)
             weights += np.bincount(flat, share, n)
             sums += np.bincount(flat, share * value[inside], n)
         where = tuple(slice(low, high) for low, high in box)
         self._weight[where] += weights.reshape(size)
         self._sum[where] += sums.reshape(size)
+        self._count[where] += counts.reshape(size)

@@ -30,7 +30,8 @@ voxels that were measured and show tissue or hold a value. Spacing: the depth at
 a slice fit the anatomy best, against the same of the slice before. A voxel has no measured source
 when it is not 0 and no used slice imaged a point within two voxels of it; planes of interpolated
 slices, which the record marks, are left out. The oracle puts the same tiles where the truth says,
-divided by the response of the optics: it loses only speckle, noise and sampling.
+each sample spread over the voxels that it covers, divided by the response of the optics: it loses
+only speckle, noise and sampling.
 """
 FLAGS = ("--detect_galvo", "--auto_assess_quality", "--workers", "1")
 TARGETS = (
