@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 class Params:
     """Find slice transitions where the stage's report is wrong, and correct their shifts.
 
-    With --mosaics the tissue itself decides where it can. Memory: one tile per worker and a picture
-    of at most 512 px per slice.
+    With --mosaics the tissue itself decides where it can. Memory: one tile per worker and
+    the pictures of six slices, of at most 512 px; all others wait in a temporary file.
     """
 
     in_shifts: Source

@@ -28,8 +28,8 @@ Percent = Annotated[float, Interval(gt=50, le=100)]
 class Params:
     """Turn a mosaic grid into a corrected, stitched and normalised slice, in one pass.
 
-    Reads every tile twice (to measure, to write) and holds the tiles that are being worked on,
-    2 for each worker, and one row of tiles at the working resolution.
+    Reads every tile twice (to measure, to write). Memory: 2 tiles per worker, a row of tiles at the
+    working resolution over at most 768 columns, and small summaries of every tile.
     """
 
     in_mosaic: Source
