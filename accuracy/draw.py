@@ -60,9 +60,15 @@ def processes(workers: int) -> ProcessPoolExecutor:
 def draw(
     pool: ProcessPoolExecutor, wanted: Mapping[str, Sequence[int]], advance: Advance
 ) -> dict[str, Drawn]:
-    """Draw the trials of all measures: name → seeds."""
+    """Draw the trials of all measures: name → seeds.
+
+    Measures of few trials go first: those are the long ones, and no process waits for them at the
+    end.
+    """
     waiting: dict[Future[Trial | Lost], str] = {
-        pool.submit(_trial, name, seed): name for name, seeds in wanted.items() for seed in seeds
+        pool.submit(_trial, name, seed): name
+        for name, seeds in sorted(wanted.items(), key=lambda item: len(item[1]))
+        for seed in seeds
     }
     done: dict[str, list[Trial | Lost]] = {name: [] for name in wanted}
     for future in as_completed(waiting):

@@ -24,7 +24,8 @@ from accuracy.rows import rows_of
 from linumpy.io import atomic
 
 ROOT = Path(__file__).resolve().parents[1]
-N_PICTURES = {"quick": 1, "full": 3}
+N_PICTURES = 3
+"""Of the worst cases; the quick form draws one, of measures that miss a target."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = [row for name in chosen for row in rows_of(chosen[name], found[name].drawn)]
         table.show(rows, console)
         if not given.no_page:
-            _draw_figures(pool, chosen, found, places.figures)
+            missed = {row.measure for row in rows if row.state == "missed"}
+            n_pictures = {
+                name: N_PICTURES if form == "full" else int(measure.name in missed)
+                for name, measure in chosen.items()
+            }
+            _draw_figures(pool, chosen, found, (places.figures, n_pictures))
             _write_page(places)
     return 1 if any(row.state == "missed" for row in rows) else 0
 
@@ -143,16 +149,17 @@ def _draw_figures(
     pool: ProcessPoolExecutor,
     chosen: Mapping[str, Measure],
     found: Mapping[str, Result],
-    folder: Path,
+    figures: tuple[Path, Mapping[str, int]],
 ) -> None:
+    folder, n_pictures = figures
     folder.mkdir(parents=True, exist_ok=True)
     waiting = {}
     for name, measure in chosen.items():
         for old in folder.glob(f"{page.slug(measure.name)}-seed-*.png"):
             old.unlink()
         if measure.picture is not None:
-            trials, n = found[name].drawn.trials, N_PICTURES[found[name].form]
-            for seed in draw.worst_seeds(measure, trials, n):
+            trials = found[name].drawn.trials
+            for seed in draw.worst_seeds(measure, trials, n_pictures[name]):
                 waiting[page.worst_name(measure, seed)] = draw.picture(pool, name, seed)
         figure = plots.against_drawn(measure, found[name].drawn.trials)
         if figure is not None:
