@@ -1,6 +1,6 @@
 """Run a command: parse, check, cap threads, call, turn errors into exit codes.
 
-Exit codes: 0 done, 2 the user's input, 1 a slice failed or a fault of ours.
+Exit codes: 0 done, 2 the user's input, 1 a slice failed or a fault of ours, 130 after Ctrl-C.
 """
 
 import contextlib
@@ -91,7 +91,7 @@ def main(command: Command[P], argv: list[str]) -> int:
 
 def _say_interrupted(command: Command[P]) -> int:
     """Say in one line that the user ended it; return the exit code that shells use for that."""
-    rest = "the same command goes on from here" if command.is_driver else "no output was changed"
+    rest = "the same command goes on from here" if command.is_driver else "nothing is half-written"
     print(f"{command.name}: interrupted; {rest}", file=sys.stderr)  # noqa: T201
     return INTERRUPTED
 

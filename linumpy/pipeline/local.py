@@ -233,9 +233,16 @@ def exclusive(layout: Layout) -> Iterator[None]:
                 f"{layout.out}: another run is working there",
                 hint="wait for it to end, or choose another OUT",
             ) from error
-        for path in list(layout.sweep_partial()):
-            atomic.remove(path)
-        yield
+        _sweep(layout)
+        try:
+            yield
+        finally:
+            _sweep(layout)
+
+
+def _sweep(layout: Layout) -> None:
+    for path in list(layout.sweep_partial()):
+        atomic.remove(path)
 
 
 @contextmanager
@@ -246,6 +253,9 @@ def log_file(path: Path) -> Iterator[None]:
     logging.getLogger().addHandler(handler)
     try:
         yield
+    except KeyboardInterrupt:
+        handler.handle(logging.makeLogRecord({"msg": "interrupted", "levelname": "WARNING"}))
+        raise
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()

@@ -126,15 +126,27 @@ def write_done(path: Path, done: Done, out: Path) -> None:
 
 
 def write_begun(path: Path, task: Task, out: Path) -> None:
-    """Leave beside a task's record what it is about to make, for whom it must be removed."""
+    """Leave beside a task's record what it is about to make, and which process is at it.
+
+    What it makes is for whom it must be removed; the process, for whom finds it dead.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     makes = [os.path.relpath(made, out) for made in task.makes]
-    atomic.write_json(path.with_suffix(BEGUN), makes)
+    atomic.write_json(path.with_suffix(BEGUN), {"makes": makes, "process": os.getpid()})
+
+
+def process_at(path: Path) -> int | None:
+    """Return the process that began a task last, by the path of the task's record."""
+    begun = path.with_suffix(BEGUN)
+    if not begun.exists():
+        return None
+    return int(json.loads(begun.read_text(encoding="utf-8"))["process"])
 
 
 def retire(begun: Path, out: Path) -> None:
     """Remove what a task has made, finished or not, and its record."""
-    for path in _expand(out / made for made in json.loads(begun.read_text(encoding="utf-8"))):
+    makes = json.loads(begun.read_text(encoding="utf-8"))["makes"]
+    for path in _expand(out / made for made in makes):
         atomic.remove(path)
     begun.with_suffix(".json").unlink(missing_ok=True)
     begun.unlink()

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import logging.handlers
+import multiprocessing
 import os
 import resource
 import shlex
@@ -61,6 +62,8 @@ def start(messages: "Queue[Message]") -> None:
     global _messages  # noqa: PLW0603  one queue per process, set once
     _messages = messages
     machine.cap_threads()
+    # Locks that libraries make here then leave no name behind when the process is ended.
+    multiprocessing.set_start_method("fork", force=True)
     root = logging.getLogger()
     root.handlers[:] = [logging.handlers.QueueHandler(messages)]
     root.setLevel(logging.INFO)

@@ -54,7 +54,7 @@ def test_a_worker_that_is_killed_ends_the_run_and_it_goes_on(
         patch.setattr(local.Runner, "_run_stage", kill_a_worker)
         assert run.go() == 1
     message = capsys.readouterr().err
-    assert "a worker process was ended from outside" in message
+    assert "a worker process was ended from outside (SIGKILL)" in message
     assert "fewer --workers" in message
     assert "Traceback" not in message
     assert run.go() == 0
@@ -78,3 +78,32 @@ def test_a_run_that_is_killed_goes_on(finished, tmp_path, no_page, stage):
     assert run.go() == 0
     assert run.volume_bytes() == finished.volume_bytes()
     assert not list(run.out.rglob(".*.partial"))
+
+
+def test_ctrl_c_ends_with_one_line_and_the_run_goes_on(finished, tmp_path, no_page):
+    "SIGINT to the whole group: 130, one line, no process and nothing half-written is left."
+    run = Run(finished.raw, tmp_path / "out", (*FLAGS[:-1], 2))
+    command = [*COMMAND, *map(str, (run.raw, run.out, *run.flags))]
+    log = run.out / "linumpy.log"
+    with subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not log.exists() or "process_slice: begins" not in log.read_text():
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == (
+            "linum_reconstruct.py: interrupted; the same command goes on from here"
+        )
+        assert "Traceback" not in said
+        with pytest.raises(ProcessLookupError):  # nobody of its group stays alive
+            for _ in range(200):
+                os.killpg(process.pid, 0)
+                time.sleep(0.01)
+    assert "interrupted" in log.read_text()
+    assert not list(run.out.rglob(".*.partial"))
+    assert run.go() == 0
+    assert run.volume_bytes() == finished.volume_bytes()
