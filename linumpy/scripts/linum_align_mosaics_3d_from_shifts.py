@@ -149,7 +149,12 @@ def _write_slice(
     chunks = fit_chunks(shape, CHUNKS)
     shards = sharded(shape, chunks, max_bytes=BLOCK_BYTES)
     level = Level(shape, volume.spacing, chunks, shards, (volume.origin_mm[0], *canvas.origin_mm))
-    placed = {"canvas_offset_px": {"y": offset[0], "x": offset[1]}, "in_common_space": True}
+    own_y_mm, own_x_mm = volume.origin_mm[1:]
+    placed = {
+        "canvas_offset_px": {"y": offset[0], "x": offset[1]},
+        "tile_frame_origin_mm": {"y": own_y_mm, "x": own_x_mm},
+        "in_common_space": True,
+    }
     source = _source(volume)
     with create(path, [level], attributes={**volume.attributes, **placed}) as new:
         fill(new.array, lambda block: read_posed(source, pose, block), shards, workers=workers)

@@ -107,7 +107,7 @@ def run(p: Params, job: Job) -> None:
     shares = share_planes(layers, overlaps, max(layer.end for layer in layers))
     outcome = Outcome(canvas, layers, shares, pairs, corrections, overlaps, agreements)
     like = measured[min(measured)]
-    _write_stack(p.out_stack, outcome, placed, like, job)
+    _write_stack(p.out_stack, outcome, placed, measured, job)
     _write_tables(p.out_stack.parent, outcome)
     _write_metrics(p.out_stack.parent, outcome, like)
 
@@ -300,7 +300,7 @@ def _write_stack(
     path: "Path",
     outcome: "Outcome",
     placed: "Mapping[SliceId, Positioned]",
-    like: "Volume",
+    measured: "Mapping[SliceId, Volume]",
     job: Job,
 ) -> None:
     from linumpy.compute.walk import fill, fit_chunks, n_blocks
@@ -309,6 +309,7 @@ def _write_stack(
     from linumpy.stack.outcome import describe_planes, describe_slices
     from linumpy.stack.volume import stack_block
 
+    like = measured[min(measured)]
     shape, origin = outcome.shape, (like.origin_mm[0], *outcome.canvas.origin_mm)
     chunks = fit_chunks(shape, CHUNKS)
     shards = sharded(shape, chunks, max_bytes=BLOCK_BYTES)
@@ -318,6 +319,11 @@ def _write_stack(
         "slicing_interval_mm": like.attributes.get("slicing_interval_mm"),
         "tissue_threshold": _tissue_threshold(like),
         "slices": describe_slices(outcome),
+        "tile_frames": {
+            str(slice_id): _tile_frame(placed[slice_id], volume)
+            for slice_id, volume in measured.items()
+            if "position_um" in volume.attributes
+        },
         "plane_sources": describe_planes(outcome),
     }
 
@@ -344,6 +350,27 @@ def _write_stack(
             workers=job.workers,
             progress=progress,
         )
+
+
+def _tile_frame(one: "Positioned", volume: "Volume") -> "dict[str, object]":
+    """Return where a voxel (y, x) of the stack lies among the tiles of a slice.
+
+    µm in the frame of slice_zNN_tiles.csv = matrix_um · (y, x) + offset_um, both (y, x).
+    """
+    import numpy as np
+
+    attributes, step_um = volume.attributes, volume.spacing.x_mm * 1000
+    _, y_mm, x_mm = volume.origin_mm
+    own = attributes.get("tile_frame_origin_mm", {"y": y_mm, "x": x_mm})
+    moved = attributes.get("canvas_offset_px", {"y": 0.0, "x": 0.0})
+    origin_um = 1000 * np.array([own["y"], own["x"]])
+    offset_um = (one.pose.offset - [moved["y"], moved["x"]]) * step_um + origin_um
+    at = attributes["position_um"]
+    return {
+        "matrix_um": (one.pose.matrix * step_um).tolist(),
+        "offset_um": offset_um.tolist(),
+        "position_um": [at["y"], at["x"]],
+    }
 
 
 def _write_tables(folder: "Path", outcome: "Outcome") -> None:

@@ -1,6 +1,5 @@
 """The steps of linum_process_slice.py that need several rooms: measure, render, products."""
 
-import csv
 import io
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from linumpy.compute.blocks import ordered_map
 from linumpy.compute.device import Device
 from linumpy.core.spacing import Spacing
-from linumpy.io import atomic, diagnostics, omezarr
+from linumpy.io import atomic, diagnostics, omezarr, tile_table
 from linumpy.io.mosaic_tiles import MosaicTiles
 from linumpy.mosaic import blend, measure, stitch
 from linumpy.mosaic.stitch import Place, Refined
@@ -164,7 +163,7 @@ def write_products(
         diagnostics.to_json({"slice_id": found.grid.slice_id, "parameters": parameters, **details}),
     )
     diagnostics.write_metrics(f"{stem}_process_metrics.json", _metrics(found, path))
-    atomic.write_text(f"{stem}_tiles.csv", _tile_table(found))
+    tile_table.write(f"{stem}_tiles.csv", _tile_rows(found))
     bright = float(np.percentile(preview[preview > 0], 99.5)) if (preview > 0).any() else 1.0
     png = io.BytesIO()
     image.imsave(png, preview, cmap="gray", vmin=0, vmax=bright, format="png")
@@ -368,7 +367,15 @@ def _tissue_threshold(model: SliceModel) -> float:
 
 def _details(found: Found) -> dict[str, object]:
     model, refined = found.model, found.refined
+    mosaic = found.grid.volume.attributes
     return {
+        "scan": {
+            "tile_shape": found.grid.tile_shape,
+            "native_um": found.native_um,
+            "n_extra": mosaic.get("n_extra", 0),
+            "galvo_shift_px": mosaic.get("galvo_shift_px", 0),
+            "orientation": mosaic.get("orientation", "standard"),
+        },
         "surface": {
             "depth_vox": model.surface.depth_vox,
             "per_y": model.surface.per_y,
@@ -446,27 +453,29 @@ def _metrics(found: Found, path: Path) -> diagnostics.Metrics:
     return metrics
 
 
-def _tile_table(found: Found) -> str:
+def _tile_rows(found: Found) -> list[tile_table.TileRow]:
     best: dict[Place, float] = {}
     for pair in found.pairs:
         if pair.shift.is_conclusive:
             for place in (pair.first, pair.second):
                 best[place] = max(best.get(place, 0.0), pair.shift.ncc)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow([
-        "row", "col", "stage_x_mm", "stage_y_mm", "placed_x_um", "placed_y_um",
-        "correction_x_px", "correction_y_px", "overlap_ncc", "flagged", "file",
-    ])  # fmt: skip
-    _, y_um, x_um = found.native_um
+    (start_y_um, start_x_um), (_, y_um, x_um) = found.settings.position_um, found.native_um
+    rows = []
     for place in sorted(found.start_px):
         (y, x), (dy, dx) = found.start_px[place], found.refined.correction_px[place]
         stage_y, stage_x = found.grid.stage_mm[place]
-        table.writerow([
-            *place, f"{stage_x:.6f}", f"{stage_y:.6f}",
-            f"{found.settings.position_um[1] + (x + dx) * x_um:.3f}",
-            f"{found.settings.position_um[0] + (y + dy) * y_um:.3f}",
-            f"{dx:.4f}", f"{dy:.4f}", f"{best[place]:.4f}" if place in best else "",
-            str(place in found.refined.flagged).lower(), found.grid.files[place],
-        ])  # fmt: skip
-    return text.getvalue()
+        row = tile_table.TileRow(
+            row=place[0],
+            col=place[1],
+            stage_x_mm=stage_x,
+            stage_y_mm=stage_y,
+            placed_x_um=start_x_um + (x + dx) * x_um,
+            placed_y_um=start_y_um + (y + dy) * y_um,
+            correction_x_px=dx,
+            correction_y_px=dy,
+            overlap_ncc=best.get(place),
+            flagged=place in found.refined.flagged,
+            file=found.grid.files[place],
+        )
+        rows.append(row)
+    return rows
