@@ -46,6 +46,7 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         record.check_selection(state)
         started = time.monotonic()
         counts, outcomes = _run_stages(state, job)
+        summary.write_tiles(state)
         summary.write_run(state, job, outcomes, seconds=time.monotonic() - started)
         summary.write_report(state)
         summary.say_end(state, counts)

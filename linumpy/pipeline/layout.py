@@ -92,6 +92,15 @@ class Layout:
         """The final volume in atlas axes."""
         return self.out / VOLUME_RAS
 
+    def tiles_of(self, slice_id: SliceId) -> Path:
+        """Return where the tiles of one slice were placed."""
+        return self.stage("process_slice") / f"slice_z{slice_id}_tiles.csv"
+
+    @property
+    def tiles(self) -> Path:
+        """Where the tiles of all slices were placed."""
+        return self.out / "tiles.csv"
+
     @property
     def report(self) -> Path:
         """The page that people read."""

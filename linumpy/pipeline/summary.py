@@ -15,7 +15,7 @@ from typing import Any
 from linumpy.cli import machine, runtime
 from linumpy.cli.runtime import Job
 from linumpy.core.fate import Fate
-from linumpy.io import atomic
+from linumpy.io import atomic, tile_table
 from linumpy.pipeline.estimate import Needs
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task, read_done
@@ -94,6 +94,14 @@ def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: f
         advice=_advice(state),
     )
     atomic.write_json(state.layout.run_json, facts)
+
+
+def write_tiles(state: State) -> None:
+    """Write tiles.csv: where every tile of every stitched slice was placed."""
+    tables = {slice_id: state.layout.tiles_of(slice_id) for slice_id in state.acquisition.ids}
+    tile_table.join(
+        state.layout.tiles, {slice_id: path for slice_id, path in tables.items() if path.exists()}
+    )
 
 
 def run_facts(*, advice: Sequence[str], **facts: object) -> dict[str, object]:
