@@ -7,7 +7,7 @@ from pathlib import Path
 from linumpy.core import fate
 from linumpy.core.slice_id import SliceId, parse_ids
 from linumpy.errors import UnknownSlice
-from linumpy.io import history, slice_config
+from linumpy.io import history, slice_config, table
 from linumpy.io.selection import NOT_IN_CONFIG, NOT_SELECTED
 from linumpy.io.slice_config import Rows
 
@@ -59,8 +59,8 @@ def lay_edits(fresh: Rows, *, written: Rows | None, edited: Rows) -> Rows:
     written : mapping or None
         What was written last time; None: the whole edited file is the user's.
     edited : mapping
-        What stands in the user's file; only its cells (`slice_config.read_cells`) without
-        ``written``.
+        What stands in the user's file; only its cells without
+        ``written`` (`given_cells`).
     """
     known = fresh if written is None else written
     rows = history.keep_edits(fresh, written=written, edited=edited)
@@ -68,6 +68,36 @@ def lay_edits(fresh: Rows, *, written: Rows | None, edited: Rows) -> Rows:
     for slice_id in gone:
         log.warning("z%s has data but no row in the config: left out", slice_id)
     return slice_config.stamp_many(rows, _notes(gone, NOT_IN_CONFIG), append_notes=True)
+
+
+def given_cells(path: str | Path, fresh: Rows) -> Rows:
+    """Return the cells of a file that a person gives, to be laid over ``fresh`` by `lay_edits`.
+
+    Every cell that stands there is the person's, but one: ``galvo_fix=false`` in a file whose
+    column ``galvo_confidence`` is empty throughout was written where nobody had looked. It is no
+    decision, and a detection that has looked since decides. Without that column false is false.
+    """
+    cells = slice_config.read_cells(path)
+    found, _ = table.scan(path, slice_config.CANONICAL_COLUMNS)
+    is_examined = any("galvo_confidence" in row for row in cells.values())
+    if is_examined or "galvo_confidence" not in found.columns:
+        return cells
+    overtaken = [
+        key
+        for key, row in cells.items()
+        if row.get("galvo_fix") is False and fresh.get(key, {}).get("galvo_confidence") is not None
+    ]
+    if overtaken:
+        log.warning(
+            "%s: its sweeps were never looked at (galvo_confidence is empty), so its "
+            "galvo_fix=false is no decision; the detection decides for %s",
+            path,
+            ", ".join(overtaken),
+        )
+    return {
+        key: {name: cell for name, cell in row.items() if name != "galvo_fix" or cell is not False}
+        for key, row in cells.items()
+    }
 
 
 def leave_out_absent(rows: Rows, seen: Iterable[str]) -> Rows:

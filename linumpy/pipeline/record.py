@@ -137,7 +137,8 @@ def _with_edits(fresh: Rows, state: State, written: Path) -> Rows:
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None:
         atomic.write_bytes(_given(state), given.read_bytes())
-        return roll_call.lay_edits(fresh, written=None, edited=slice_config.read_cells(given))
+        cells = roll_call.given_cells(given, fresh)
+        return roll_call.lay_edits(fresh, written=None, edited=cells)
     if not there.exists() or not written.exists():
         return fresh
     before, edited = slice_config.read(written), slice_config.read(there)

@@ -31,7 +31,7 @@ def run(p: Params, job: Job) -> None:
 
     fresh = slice_config.read(p.generated)
     recorded = history.read(p.earlier)
-    written, edited = None, slice_config.read_cells(p.earlier)
+    written, edited = None, roll_call.given_cells(p.earlier, fresh)
     if recorded:
         people = (history.USER, history.UNRECORDED)
         written = history.replay(c for c in recorded if c.command not in people)

@@ -60,7 +60,7 @@ def run(p: Params, job: Job) -> None:
     with tempfile.TemporaryDirectory() as folder:
         edited, before = generated, p.record or p.generated
         if p.record is not None and p.generated is not None:
-            cells = slice_config.read_cells(p.record)
+            cells = roll_call.given_cells(p.record, generated)
             edited = roll_call.lay_edits(generated, written=None, edited=cells)
             # what preproc stamped is carried on, what the user changed stands as `user`
             before = Path(folder) / "slice_config.csv"

@@ -44,6 +44,24 @@ def test_a_minimal_record_leaves_open_what_it_does_not_say(start):
     assert rows["02"]["notes"] == "not_in_config"
 
 
+UNEXAMINED = "slice_id,use,galvo_confidence,galvo_fix\n0,true,,false\n1,true,,{}\n2,true,{},false\n"
+
+
+def test_false_that_nobody_decided_does_not_win(start, caplog):
+    "A file made without --detect_galvo says false where nobody looked: detection decides, said."
+    rows = start(UNEXAMINED.format("true", ""))
+    assert [row["galvo_fix"] for row in rows.values()] == [True, True, True]
+    assert [row["galvo_confidence"] for row in rows.values()] == [0.9] * 3
+    assert "galvo_fix=false is no decision; the detection decides for 00, 02" in caplog.text
+
+
+def test_false_beside_a_confidence_is_a_decision(start, caplog):
+    "0.000 was measured: the file was looked at, so every cell of it counts."
+    rows = start(UNEXAMINED.format("false", "0.000"))
+    assert [row["galvo_fix"] for row in rows.values()] == [False, False, False]
+    assert "no decision" not in caplog.text
+
+
 def test_false_that_was_written_down_wins(start):
     "galvo_fix=false is the user's decision."
     rows = start("slice_id,use,galvo_fix\n0,true,false\n1,true,\n2,true,yes\n")

@@ -50,3 +50,12 @@ def test_pictures_count_once_the_sweeps_were_looked_at(run, tiny_acquisition):
     assert report["pictures_not_trusted"] == {}
     assert {one["decided_by"] for one in report["corrected_spikes"]} == {"images"}
     assert max(path_error_mm(run, tiny_acquisition).values()) < 0.05
+
+
+def test_a_config_made_without_detection_does_not_switch_it_off(run, tmp_path):
+    "The file that a run without --detect_galvo wrote, given back beside --detect_galvo."
+    given = tmp_path / "given.csv"
+    given.write_bytes((run.out / "slice_config.csv").read_bytes())
+    assert run.go("--slice_config", given, "--detect_galvo") == 0
+    assert [key for key, row in run.final.items() if row["galvo_fix"]] == ["01"]
+    assert "galvo_fix=false is no decision" in run.log
