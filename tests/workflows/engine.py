@@ -17,7 +17,8 @@ PROJECT = Path(__file__).parents[2]
 PREPROC = PROJECT / "workflows" / "preproc" / "preproc_rawtiles.nf"
 RECONST = PROJECT / "workflows" / "reconst_3d" / "soct_3d_reconst.nf"
 ENGINE = os.environ.get("LINUMPY_ENGINE", "")
-LIMIT_S = 900
+LIMIT_S = 1800  # a run takes half a minute on an idle machine
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # a short run is mostly the start of Java
 VOLUME = "3d_volume.ome.zarr"
 needs_engine = pytest.mark.skipif(
     not (ENGINE and Path(ENGINE).exists() and shutil.which("java")),
@@ -48,7 +49,14 @@ def launch(workflow: Path, folder: Path, *argv: object, **env: str) -> subproces
     return subprocess.Popen(
         [ENGINE, "run", str(workflow), *map(str, argv), "-with-trace", "trace.txt"],
         cwd=folder,
-        env={**os.environ, "PATH": path, "NXF_HOME": home, "NXF_ANSI_LOG": "false", **env},
+        env={
+            **os.environ,
+            "PATH": path,
+            "NXF_HOME": home,
+            "NXF_ANSI_LOG": "false",
+            "NXF_OPTS": QUICK,
+            **env,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -143,7 +143,7 @@ def test_a_full_disk(preproc, whole, tmp_path):
     "The run ends and says so; with more room, -resume completes it with the same result."
     shutil.copytree(preproc, tmp_path / "in", copy_function=os.link)
     argv = (*_of(tmp_path), "--publish_mode", "copy", "-w", tmp_path / "disk")
-    with _small_disk(tmp_path / "disk", "600k") as grow:
+    with _small_disk(tmp_path / "disk", "440k") as grow:
         ran = engine.run(engine.RECONST, tmp_path / "w", *argv)
         assert ran.code != 0
         assert "No space left on device" in ran.said + (tmp_path / "w/.nextflow.log").read_text()
