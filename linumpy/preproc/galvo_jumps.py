@@ -37,8 +37,9 @@ _MAX_Z = 10.0  # more is as certain; a straight border of tissue must not outvot
 _RETRACE_SAMPLES = 30
 _MAX_CORRELATION = 0.97
 _MAX_RETRACE_BSCANS = 200
+_SMOOTHNESS = (0.0, 0.5, 1.0)  # how softly the mirror turns is not written anywhere
 # What likeness may add to the evidence of the borders: this many times theirs, plus this much.
-_CREDIT, _CREDIT_ALONE = 4.0, 16.0
+_CREDIT, _CREDIT_ALONE = 4.0, 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def judge(aips: Sequence[NDArray[np.float32]], n_pixel_return: int) -> Hypothese
 
     ``strength² = ½ e² + ½ j² + r²``: j is the weaker border's jump (0 where both go the same way),
     e that of √(jump² + break²), and r² = −m ln(1 − ρ²) is twice the log-likelihood ratio of the
-    retrace correlation ρ > 0 over m samples. Of ``best``, r² is bounded by 4 (½ e² + ½ j²) + 16.
+    retrace correlation ρ > 0 over m samples. In ``best`` and ``second`` r² counts up to
+    4 (½ e² + ½ j²) + 25; in ``end`` it counts whole.
 
     Parameters
     ----------
@@ -88,15 +90,15 @@ def judge(aips: Sequence[NDArray[np.float32]], n_pixel_return: int) -> Hypothese
     misplaced = strength.copy()
     misplaced[end] = -1.0
     start = int(np.argmax(misplaced))
-    # Tissue can look like its own reverse: likeness may clear a slice, but alone it moves nothing.
-    credited = min(float(likeness[start]), _CREDIT * float(borders[start]) + _CREDIT_ALONE)
+    # Tissue can look like its own reverse: likeness may clear a slice, alone it moves little.
+    credited = np.sqrt(borders + np.minimum(likeness, _CREDIT * borders + _CREDIT_ALONE))
     return Hypotheses(
         strength=strength,
         retrace=retrace,
         start=start,
-        best=float(np.sqrt(borders[start] + credited)),
+        best=float(credited[start]),
         end=float(strength[end]),
-        second=_best_unrelated(strength, (start, end), n_pixel_return),
+        second=_best_unrelated(credited, (start, end), n_pixel_return),
     )
 
 
@@ -174,18 +176,31 @@ def _retrace(aips: Sequence[NDArray[np.float32]], n: int) -> Array:
     if logs.shape[1] == 0:
         return np.zeros(n_lines)
     twice = np.concatenate([logs, logs])
-    place = np.clip(nx - 1 - (np.arange(n) + 0.5) * nx / n, 0, nx - 1)
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, nx - 1)
-    share = (place - low)[:, None]
-    found = np.empty(n_lines)
+    found = np.full(n_lines, -1.0)
+    ways = [_way_back(nx, n, smoothness) for smoothness in _SMOOTHNESS]
     for start in range(n_lines):
-        sweep = start + n
-        reverse = _centred(twice[sweep + low] * (1 - share) + twice[sweep + high] * share)
+        sweep = twice[start + n : start + n_lines]
         returned = _centred(twice[start : start + n])
-        scale = np.sqrt((reverse**2).sum() * (returned**2).sum())
-        found[start] = (reverse * returned).sum() / max(scale, 1e-9)
+        energy = (returned**2).sum()
+        for low, high, share in ways:
+            reverse = _centred(sweep[low] * (1 - share) + sweep[high] * share)
+            scale = np.sqrt((reverse**2).sum() * energy)
+            found[start] = max(found[start], (reverse * returned).sum() / max(scale, 1e-9))
     return found
+
+
+def _way_back(
+    nx: int, n: int, smoothness: float
+) -> tuple[NDArray[np.int_], NDArray[np.int_], Array]:
+    """Return between which A-lines of the sweep the mirror is at each of the return, and the share.
+
+    ``smoothness`` 0: at one speed; 1: as a half period of a cosine, at rest at both ends.
+    """
+    time = (np.arange(n) + 0.5) / n
+    way = (1 - smoothness) * time + smoothness * (1 - np.cos(np.pi * time)) / 2
+    place = np.clip((1 - way) * nx - 0.5, 0, nx - 1)
+    low = np.floor(place).astype(int)
+    return low, np.minimum(low + 1, nx - 1), (place - low)[:, None]
 
 
 def _bright_logs(aips: Sequence[NDArray[np.float32]]) -> Array:
