@@ -31,6 +31,7 @@ from linumpy.preproc.stage_evidence import (
 Kind = Literal["spike", "tile_offset", "rehoming"]
 
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
+_RETURN_SIGMAS = 5.0  # errors along two axes that cancel leave less than this
 _DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
 
@@ -82,8 +83,9 @@ def correct(
     Without images: N × field of view is taken off an axis where N = round(d / F) ≠ 0 and
     |d − N F| < τ F. Row i is a spike when ‖s_i‖ > M and ‖s_i + s_{i±1}‖ < f ‖s_i‖, or when it is in
     a run of such rows that sums to less than f times its largest; spikes become the median of the
-    ordinary rows around them. With images: the error e_i = s_i − image_i, less its median, is the
-    jump of the stage's report; errors that cancel are taken off so that their sum stays exactly.
+    ordinary rows around them, and share what their sum, where it is an ordinary one, differs. With
+    images: the error e_i = s_i − image_i, less its median, is the jump of the stage's report;
+    errors that cancel are taken off so that their sum stays exactly.
 
     Examples
     --------
@@ -148,7 +150,30 @@ def _from_stage(
         is_solved = kinds[i] is not None and np.hypot(*corrected[i]) <= limits.max_shift_mm
         if verdicts[i] != "agree" and not is_solved:
             corrected[i], kinds[i] = _ordinary(steps, is_large, i), "spike"
+    _keep_sums(corrected, kinds, steps, _Stage.read(steps, limits, []))
     return corrected, kinds
+
+
+def _keep_sums(
+    corrected: Vectors, kinds: Sequence[Kind | None], steps: Vectors, stage: "_Stage"
+) -> None:
+    """Give the rows of each spike the sum that the report gives them, where it is an ordinary one.
+
+    Behind a spike the report is right again: medians alone would leave an error there for good.
+    """
+    start = 0
+    while start < len(steps):
+        stop = start
+        while stop < len(steps) and kinds[stop] == "spike":
+            stop += 1
+        n = stop - start
+        if n > 1:
+            excess = steps[start:stop].sum(axis=0) - corrected[start:stop].sum(axis=0)
+            # inf, where the stage's scatter is unknown: then nothing is known to be ordinary
+            usual = _SIGMAS * stage.sigma_mm * np.sqrt(n)
+            if np.isfinite(usual) and np.abs(excess).max() <= usual:
+                corrected[start:stop] += excess / n
+        start = max(stop, start + 1)
 
 
 def _without_tile_offset(step: Vectors, limits: Limits) -> Vectors:
@@ -198,11 +223,8 @@ def _overrule_by_images(
     limits: Limits,
 ) -> None:
     """Put the corrections that the images ask for into our own copy of the shifts."""
-    wrong = images.wrong
-    stage = _Stage.read(steps, limits, wrong)
-    while wrong:
-        group = _returning(wrong, images.errors, limits)
-        wrong = wrong[len(group) :]
+    stage = _Stage.read(steps, limits, images.wrong)
+    for group in _grouped(images, limits):
         jumps = [_jump(steps[i], images.errors[i], stage, images.sigma_mm) for i in group]
         if len(group) > 1:
             # What was taken off must sum to zero: the report is right again afterwards.
@@ -211,7 +233,7 @@ def _overrule_by_images(
         else:
             snapped = _snapped(jumps[0], limits)
             names = ["rehoming" if snapped is None else "tile_offset"]
-            if kinds[group[0]] == "spike":  # its partner row shows nothing to the images
+            if _has_silent_partner(group[0], kinds, images):
                 names = ["spike"]
             jumps = jumps if snapped is None else [snapped]
         for i, jump, name in zip(group, jumps, names, strict=True):
@@ -267,15 +289,50 @@ def _jump(step: Vectors, error: Vectors, stage: _Stage, sigma_mm: float) -> Vect
     return np.where(np.abs(error) > _SIGMAS * sigma_mm, jump, 0.0)
 
 
-def _returning(wrong: list[int], errors: Vectors, limits: Limits) -> list[int]:
-    """Return the first rows of ``wrong`` whose errors cancel, or only the first row."""
-    for n in range(2, len(wrong) + 1):
-        group = wrong[:n]
-        largest = np.hypot(*errors[group].T).max()
-        rest = np.hypot(*errors[group].sum(axis=0))
-        if rest < min(limits.contradiction_mm, limits.return_fraction * largest):
-            return group
-    return wrong[:1]
+def _grouped(images: Evidence, limits: Limits) -> list[list[int]]:
+    """Return the wrong rows in groups whose errors cancel, and the others alone.
+
+    Rows that follow each other are tried first, the fewest first: so a jump that stayed is not
+    taken for the way out of a spike that came back by itself. They may leave a motion of the
+    tissue, when none of them cancels sharply. Jumps with good rows between them are two events,
+    unless one undoes the other as well as the images can tell.
+    """
+    left, found = images.wrong, []
+    for is_sharp in (True, False):
+        for n in range(2, len(left) + 1):
+            start = 0
+            while start + n <= len(left):
+                group = left[start : start + n]
+                follows = group[-1] - group[0] == n - 1
+                if follows and _cancel(group, images, limits, is_sharp=is_sharp):
+                    found.append(group)
+                    left = left[:start] + left[start + n :]
+                else:
+                    start += 1
+    while left:
+        prefixes = (left[:n] for n in range(2, len(left) + 1))
+        cancelling = (rows for rows in prefixes if _cancel(rows, images, limits, is_sharp=True))
+        found.append(next(cancelling, left[:1]))
+        left = left[len(found[-1]) :]
+    return found
+
+
+def _cancel(group: list[int], images: Evidence, limits: Limits, *, is_sharp: bool) -> bool:
+    """Say whether errors cancel: ``is_sharp`` as well as the images can tell, else roughly."""
+    largest = np.hypot(*images.errors[group].T).max()
+    rest = np.hypot(*images.errors[group].sum(axis=0))
+    near = min(limits.contradiction_mm, limits.return_fraction * largest)
+    if is_sharp:
+        near = min(near, _RETURN_SIGMAS * images.sigma_mm * np.sqrt(len(group)))
+    return bool(rest < near)
+
+
+def _has_silent_partner(i: int, kinds: Sequence[Kind | None], images: Evidence) -> bool:
+    """Say whether the stage's pattern has row ``i`` in a spike whose other row no image sees."""
+    return kinds[i] == "spike" and any(
+        0 <= j < len(kinds) and kinds[j] == "spike" and images.verdicts[j] == "inconclusive"
+        for j in (i - 1, i + 1)
+    )
 
 
 def _snapped(jump: Vectors, limits: Limits) -> Vectors | None:

@@ -155,6 +155,11 @@ def weigh(
         if verdict == "inconclusive":
             continue
         longest = start + int(np.argmax(np.hypot(*steps[start:stop].T)))
+        # A jump that the report does not hold cannot be taken off it: the match was a chance one.
+        if verdict == "disagree" and np.hypot(*(steps[longest] - error)) >= np.hypot(
+            *steps[longest]
+        ):
+            continue
         runs.append(Run(start, stop, longest))
         if verdict == "disagree":
             verdicts[longest], errors[longest] = verdict, error - (stop - start) * common
