@@ -37,11 +37,15 @@ class Projection:
         Where a tile was measured.
     pixel_mm : float
         Side of a pixel. The edge of pixel (0, 0) is the mosaic's origin.
+    looks : array, shape (n_looks, n_slabs, Y, X), float32, or None
+        ``planes`` from every n-th plane of the tiles: the same tissue in other speckle. ``planes``
+        is their mean.
     """
 
     planes: NDArray[np.float32]
     cover: NDArray[np.bool_]
     pixel_mm: float
+    looks: NDArray[np.float32] | None = None
 
     @property
     def average(self) -> NDArray[np.float32]:
@@ -75,12 +79,15 @@ class Canvas:
         Slabs of equal thickness from the first plane down; 0 for one per plane.
     depth_mm : float
         Depth that the slabs share; a shallower tile shares what it has.
+    n_looks : int
+        How many pictures of the same tissue are kept, of every n-th plane each.
     """
 
-    def __init__(self, pixel_mm: float, *, n_slabs: int, depth_mm: float) -> None:
+    def __init__(self, pixel_mm: float, *, n_slabs: int, depth_mm: float, n_looks: int = 1) -> None:
         self.pixel_mm = pixel_mm
         self.n_slabs = n_slabs
         self.depth_mm = depth_mm
+        self.n_looks = n_looks
         self._windows: list[_Window] = []
 
     def add(
@@ -100,8 +107,25 @@ class Canvas:
         self.add_slabs(self.slabs(volume, spacing_mm[0]), corner_mm, spacing_mm[1:])
 
     def slabs(self, volume: Any, z_mm: float) -> NDArray[np.float32]:
-        """Return the slab means of a tile, shape (n_slabs, ny, nx); changes nothing here."""
-        return slab_means(volume, self.n_slabs, n_planes=round(self.depth_mm / z_mm))
+        """Return the slab means of a tile, look by look, (n_looks · n_slabs, ny, nx).
+
+        Changes nothing here. A tile with too few planes shows the same in every look.
+        """
+        n_planes = round(self.depth_mm / z_mm)
+        n_looks = self.n_looks
+        if self.n_slabs == 0 or min(n_planes, volume.shape[0]) < n_looks * self.n_slabs:
+            means = slab_means(volume, self.n_slabs, n_planes=n_planes)
+            return np.concatenate([means] * n_looks)
+        return np.concatenate(
+            [
+                slab_means(
+                    volume[look::n_looks, :, :],
+                    self.n_slabs,
+                    n_planes=len(range(look, n_planes, n_looks)),
+                )
+                for look in range(n_looks)
+            ]
+        )
 
     def add_slabs(
         self,
@@ -141,8 +165,11 @@ class Canvas:
             )
             weight[w.y.start : w.y.stop, w.x.start : w.x.stop] += share
         cover = weight > 0
-        planes = total / np.where(cover, weight, 1.0)
-        return Projection(planes.astype(np.float32), cover, self.pixel_mm)
+        looks = (total / np.where(cover, weight, 1.0)).astype(np.float32)
+        looks = looks.reshape(self.n_looks, -1, height, width)
+        if self.n_looks == 1:
+            return Projection(looks[0], cover, self.pixel_mm)
+        return Projection(looks.mean(axis=0), cover, self.pixel_mm, looks)
 
 
 def slab_means(volume: Any, n_slabs: int, *, n_planes: int) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """The quality score of a slice: how well it continues its neighbours.
 
-S = 0.5 s + 0.3 e + 0.2 v, on pictures that were brought over each other beforehand. What the
-score cannot see is in `quality.damage`.
+S = 0.5 s + 0.3 e + 0.2 v, on pictures that were brought over each other beforehand. Structure s and
+edges e count as shares of what the same tissue reaches in other speckle (`Ceiling`): speckle says
+nothing of quality. What the score cannot see is in `quality.damage`.
 """
 
 import math
@@ -23,11 +24,20 @@ _EMPTY_STD = 1e-6
 _SMOOTH_PX = 2.5  # speckle differs from slice to slice and says nothing of quality
 _FAINT = 0.2  # a plane with less than this share of the best plane's contrast shows no tissue
 _MIN_COMMON_PX = 3
+_LOWEST_CEILING = 0.5  # with less, pictures show speckle and little else; it excuses no more
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What pictures of the same tissue in other speckle reach, each above 0 up to 1."""
+
+    ssim: float = 1.0
+    edge: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The score of one slice and its parts, each 0 … 1.
+    """The score of one slice and its parts, each 0 … 1, as they are found on the pictures.
 
     ``ssim_before`` and ``ssim_after`` are None at an end of the stack.
     """
@@ -36,6 +46,7 @@ class Score:
     ssim_after: float | None
     edge: float
     variance: float
+    ceiling: Ceiling = Ceiling()
 
     @property
     def ssim(self) -> float:
@@ -45,15 +56,46 @@ class Score:
 
     @property
     def overall(self) -> float:
-        """S = 0.5 s + 0.3 e + 0.2 v, rounded to the three decimals that the record holds."""
-        total = SSIM * self.ssim + EDGE * self.edge + VARIANCE * self.variance
-        return round(min(1.0, max(0.0, total)), 3)
+        """S with s and e as shares of their ceilings; three decimals, as the record holds it."""
+        return _weigh(
+            min(1.0, self.ssim / self.ceiling.ssim),
+            min(1.0, self.edge / self.ceiling.edge),
+            self.variance,
+        )
+
+    @property
+    def plain(self) -> float:
+        """S with s and e as they are: the feature page's number on these pictures."""
+        return _weigh(self.ssim, self.edge, self.variance)
 
 
 NOTHING = Score(None, None, 0.0, 0.0)
 
 
-def score(planes: Planes, before: Planes | None, after: Planes | None) -> Score:
+def ceiling_of(looks: Planes) -> Ceiling:
+    """Return what two slices of this tissue would reach, from two looks at one slice.
+
+    Parameters
+    ----------
+    looks : array, shape (2, n_planes, Y, X)
+        The same planes twice, in other speckle: from every other plane of the tiles each.
+
+    Notes
+    -----
+    A look has half the planes, so it is noisier than a slice. The reliability of a whole is
+    2 r / (1 + r), r that of its halves (Spearman 1910, Brown 1910).
+    """
+    one, other = (_smooth(stack) for stack in looks)
+    shown = _planes_with_tissue(one)
+    one, other = one[shown], other[shown]
+    middle = len(one) // 2
+    found = (mean_ssim(one, other), edge_score(one[middle], other[middle]))
+    return Ceiling(*(max(2 * half / (1 + half), _LOWEST_CEILING) for half in found))
+
+
+def score(
+    planes: Planes, before: Planes | None, after: Planes | None, ceiling: Ceiling | None = None
+) -> Score:
     """Score a slice against its neighbours.
 
     Parameters
@@ -61,6 +103,8 @@ def score(planes: Planes, before: Planes | None, after: Planes | None) -> Score:
     planes, before, after : array, shape (n_planes, Y, X)
         Planes of the same depth, lying on each other; a missing neighbour is None. 0 is outside
         the data and is left out: the pictures are cut to what all of them cover.
+    ceiling : Ceiling, optional
+        Of the acquisition; by default 1, as for pictures without speckle.
 
     Returns
     -------
@@ -89,6 +133,7 @@ def score(planes: Planes, before: Planes | None, after: Planes | None) -> Score:
         ssim_after=None if after is None else similar[-1],
         edge=edge_score(own[middle], expected[middle]),
         variance=variance_score(float(own.var()), float(np.mean([c.var() for c in cut]))),
+        ceiling=ceiling or Ceiling(),
     )
 
 
@@ -103,6 +148,11 @@ def variance_score(own: float, reference: float) -> float:
     if own <= 0 or reference <= 0:
         return 0.0
     return min(1.0, 2.0 / (1.0 + abs(math.log(own / reference))))
+
+
+def _weigh(ssim: float, edge: float, variance: float) -> float:
+    total = SSIM * ssim + EDGE * edge + VARIANCE * variance
+    return round(min(1.0, max(0.0, total)), 3)
 
 
 def _smooth(planes: Planes) -> Planes:

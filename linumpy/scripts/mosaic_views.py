@@ -25,6 +25,8 @@ from linumpy.mosaic.projection import Canvas, Projection, pixel_size_mm
 from linumpy.quality.traits import Meter, TileMeasure, Traits, measure_tile
 
 log = logging.getLogger(__name__)
+N_LOOKS = 2
+"""Pictures of one slice in other speckle: what two slices of the same tissue would reach."""
 VIEWS_IN_MEMORY = 6
 """A slice is compared with two on either side; one more is being read."""
 
@@ -152,7 +154,12 @@ def look(
     pixel_mm = pixel_size_mm([extent_mm(m) for m in mosaics.values()], sampling)
     shared_mm = float(np.median([depth_mm(m) for m in mosaics.values()]))
     for n, (slice_id, mosaic) in enumerate(mosaics.items()):
-        canvas = Canvas(pixel_mm, n_slabs=looking.n_slabs, depth_mm=shared_mm)
+        canvas = Canvas(
+            pixel_mm,
+            n_slabs=looking.n_slabs,
+            depth_mm=shared_mm,
+            n_looks=N_LOOKS if looking.measures else 1,
+        )
         try:
             views.add(slice_id, _look_at(mosaic, canvas, looking))
         except InputError as error:

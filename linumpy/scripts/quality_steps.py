@@ -17,7 +17,7 @@ from linumpy.quality.damage import (
     find_damage,
     worst,
 )
-from linumpy.quality.score import NOTHING, Score, score
+from linumpy.quality.score import NOTHING, Ceiling, Score, ceiling_of, score
 from linumpy.scripts.mosaic_views import View, register
 
 log = logging.getLogger(__name__)
@@ -79,8 +79,9 @@ def assess(
     around = {key: _adjacent(key, good) for key in views}
     wanted = [_ordered(key, other) for key, both in around.items() for other in both if other]
     shifts |= register(views, set(wanted) - set(shifts), workers=workers)
+    ceiling = _ceiling([views[key] for key in good])
     return {
-        key: replace(verdict, score=_score(key, around[key], views, shifts))
+        key: replace(verdict, score=_score(key, around[key], views, shifts, ceiling))
         for key, verdict in verdicts.items()
     }
 
@@ -107,7 +108,11 @@ def describe(slice_id: SliceId, verdict: Verdict, view: View | None) -> dict[str
         "failure": verdict.failure,
         "is_calibration": verdict.is_calibration,
         "quality_score": verdict.quality_score,
-        "score": {**asdict(verdict.score), "ssim": verdict.score.ssim},
+        "score": {
+            **asdict(verdict.score),
+            "ssim": verdict.score.ssim,
+            "plain": verdict.score.plain,
+        },
         "depth_mm": verdict.depth_mm,
         "severity": None if verdict.worst is None else verdict.worst.severity,
         "tests": [{**asdict(f), "severity": f.severity} for f in verdict.findings],
@@ -197,14 +202,30 @@ def _same_depth(*stacks: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]
     return tuple(stack[:n] for stack in stacks)
 
 
+def _ceiling(good: Sequence[View]) -> Ceiling:
+    """Return what good slices would reach without any difference but speckle.
+
+    Of the acquisition, never of one slice: a noisy slice must not be excused by its noise.
+    """
+    looks = [view.projection.looks for view in good]
+    found = [ceiling_of(pictures) for pictures in looks if pictures is not None]
+    if not found:
+        return Ceiling()
+    return Ceiling(
+        ssim=float(np.median([one.ssim for one in found])),
+        edge=float(np.median([one.edge for one in found])),
+    )
+
+
 def _score(
     key: SliceId,
     around: tuple[SliceId | None, SliceId | None],
     views: Mapping[SliceId, View],
     shifts: Mapping[Pair, Displacement],
+    ceiling: Ceiling,
 ) -> Score:
     own = views[key].projection.planes
     others = [None if other is None else _brought(key, other, views, shifts) for other in around]
     n = min(len(stack) for stack in (own, *others) if stack is not None)
     before, after = (None if stack is None else stack[:n] for stack in others)
-    return score(own[:n], before, after)
+    return score(own[:n], before, after, ceiling)
