@@ -27,7 +27,9 @@ sampling. Every plane between the surface of a used slice and the next cut is co
 anatomy at the same physical place, absolutely: no offset is taken off. Lateral error: least squares
 of the band-passed plane against the displaced anatomy, within what was measured. NCC: over all
 voxels that were measured and show tissue or hold a value. Spacing: the depth at which the planes of
-a slice fit the anatomy best, against the same of the slice before. A voxel has no measured source
+a slice fit the anatomy best, against the same of the slice before. Slices begin at whole planes,
+so where the cut interval is no multiple of the voxel, rounding alone puts up to a voxel between
+two. A voxel has no measured source
 when it is not 0 and no used slice imaged a point within two voxels of it; planes of interpolated
 slices, which the record marks, are left out. The oracle puts the same tiles where the truth says,
 each sample spread over the voxels that it covers, divided by the response of the optics: it loses
