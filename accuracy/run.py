@@ -101,7 +101,8 @@ def _evaluate(
     first = HELD_OUT if given.seeds == "held-out" else given.first
     wanted = {}
     for name, measure in chosen.items():
-        n = given.trials or (measure.full if form == "full" else measure.quick)
+        n = measure.full if form == "full" else measure.quick
+        n = min(given.trials, measure.full) if given.trials else n
         wanted[name] = range(first, first + n)
     command = _command(given)
     commit = _commit()
