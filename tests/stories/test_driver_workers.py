@@ -1,5 +1,6 @@
 """The pool of processes: the same bytes for any number of workers, and after a sudden end."""
 
+import dataclasses
 import multiprocessing
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from linumpy.cli.command import Command
 from linumpy.io import atomic
 from linumpy.pipeline import local, summary
 from tests.stories.driver_runs import FLAGS, Run
@@ -59,6 +61,39 @@ def test_a_worker_that_is_killed_ends_the_run_and_it_goes_on(
     assert "Traceback" not in message
     assert run.go() == 0
     assert run.volume_bytes() == finished.volume_bytes()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Nothing:
+    """No parameters."""
+
+
+def crash(_params, _job):
+    os.kill(os.getpid(), signal.SIGBUS)  # as a memory-mapped tile that is cut short does
+
+
+CRASH = Command(Nothing, crash)
+
+
+def test_a_slice_that_crashes_its_worker_has_failed_and_the_others_go_on(
+    finished, tmp_path, no_page, capsys, monkeypatch
+):
+    "SIGBUS in the mosaic of 02, twice: recorded with stage and signal; 00, 01, 03 are measured."
+    run = Run(finished.raw, tmp_path / "out", (*FLAGS[:-1], 2))
+    order_for = local.Runner._order
+
+    def order(runner, task, n_tasks):
+        if task.label == "create_mosaic_grid z02":
+            task = dataclasses.replace(task, command=CRASH, params=Nothing())
+        return order_for(runner, task, n_tasks)
+
+    monkeypatch.setattr(local.Runner, "_order", order)
+    assert run.go() == 1
+    run.check_fates()
+    failure = "failed: create_mosaic_grid: its worker process crashed (SIGBUS)"
+    assert failure in run.final["02"]["notes"]
+    assert [key for key, row in run.final.items() if row["use"]] == ["00", "01", "03"]
+    assert "slice 02 failed in create_mosaic_grid" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stage", ["create_mosaic_grid", "register_pairwise"])
