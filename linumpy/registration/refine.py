@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from linumpy.registration.planes import MaskedPlane, Motion, Plane, centre_of
+from linumpy.registration.spectrum import apply_gain, matched_gain
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 FINE_PX, BROAD_PX = 1.0, 5.0
 """Band that is registered on each level: noise below, shading and gain above are left out."""
+SHADING_PX = 16.0
+"""Broader than this is shading, whatever the spectrum says."""
 FLOOR_SHARE = 0.3
 """Brightness, as a share of the median, below which a plane holds noise rather than tissue."""
 FINEST_SIDE_PX = 1024
@@ -145,6 +148,11 @@ def refine_rigid(
         best = _descend(pair, best.motion, limits)
         candidates.append(best)
     found = _combine(candidates)
+    if found.is_found:
+        matched = _make_matched(fixed, moving, pyramid[0], found.motion)
+        last = _descend(matched, found.motion, limits)
+        if last.error_px < found.error_px:
+            found = last
     return replace(found, motion=limits.clip(found.motion))
 
 
@@ -193,15 +201,46 @@ def even_out(plane: Plane, name: str) -> MaskedPlane:
     return MaskedPlane.of(np.log1p(positive / floor).astype(np.float32), has_data, name=name)
 
 
+def _make_matched(fixed: Plane, moving: Plane, finest: BandPair, motion: Motion) -> BandPair:
+    """Return the finest level under the filter that its own noise asks for, once it is aligned."""
+    planes = [even_out(fixed, "fixed"), even_out(moving, "moving")]
+    for _ in range(int(np.log2(finest.scale))):
+        planes = [plane.halve() for plane in planes]
+    planes = [
+        MaskedPlane((p.values - p.smooth(SHADING_PX).values) * p.mask, p.mask) for p in planes
+    ]
+    local = Motion(motion.rotation_deg, motion.dx_px / finest.scale, motion.dy_px / finest.scale)
+    cy, cx = finest.centre
+    matrix, offset = local.pull((cy, cx))
+    values = ndimage.affine_transform(planes[1].values, matrix, offset, order=3)
+    inside = ndimage.affine_transform(planes[1].mask, matrix, offset, order=1)
+    both = planes[0].mask * (inside > 0.999)  # noqa: PLR2004
+    here, there = (_standardised(plane, both) for plane in (planes[0].values, values))
+    gain = matched_gain(here, there)
+    here_seen, there_seen = (apply_gain(plane, gain) for plane in planes)
+    return _as_pair(here_seen, there_seen, finest.centre, finest.scale)
+
+
+def _standardised(plane: Plane, mask: Plane) -> Plane:
+    n = max(float(mask.sum()), 1.0)
+    centred = (plane - float(np.vdot(plane, mask)) / n) * mask
+    spread = float(np.sqrt(np.vdot(centred, centred) / n))
+    return np.asarray(centred / max(spread, 1e-6), dtype=np.float32)
+
+
 def _make_pair(fixed: MaskedPlane, moving: MaskedPlane, centre: Vector, scale: int) -> BandPair:
     fixed_band, moving_band = (plane.band(FINE_PX, BROAD_PX) for plane in (fixed, moving))
-    gy, gx = np.gradient(fixed_band.values)
+    return _as_pair(fixed_band, moving_band, (centre - (scale - 1) / 2) / scale, scale)
+
+
+def _as_pair(fixed: MaskedPlane, moving: MaskedPlane, centre: Vector, scale: int) -> BandPair:
+    gy, gx = np.gradient(fixed.values)
     return BandPair(
-        fixed=fixed_band,
-        moving=moving_band,
-        spline=ndimage.spline_filter(moving_band.values, order=3, output=np.float32),
+        fixed=fixed,
+        moving=moving,
+        spline=ndimage.spline_filter(moving.values, order=3, output=np.float32),
         fixed_gradient=(np.asarray(gy, np.float32), np.asarray(gx, np.float32)),
-        centre=(centre - (scale - 1) / 2) / scale,
+        centre=centre,
         scale=scale,
     )
 
