@@ -19,7 +19,7 @@ Place = tuple[int, int]
 Point = tuple[float, float]
 SHARED_SPECKLE = 0.2
 """Correlation of the speckle that two tiles show at one point."""
-N_PLANES = 5
+N_PLANES = 3
 _GRAIN_PX = 0.5
 _RIM_PX = 24
 _COHERENCE_UM = 5.0
@@ -119,7 +119,7 @@ def shared_part(
 
 def _draw_setup(rng: np.random.Generator) -> _Setup:
     tile = round(float(np.exp(rng.uniform(np.log(40), np.log(400)))))
-    most = 3 if tile > 150 else 5
+    most = 2 if tile > 200 else 3 if tile > 100 else 5
     rows, columns = (int(n) for n in rng.integers(2, most + 1, 2))
     return _Setup(
         tile_px=tile,
@@ -133,7 +133,7 @@ def _draw_setup(rng: np.random.Generator) -> _Setup:
         coverage=float(rng.uniform(0.5, 1.0)),
         jitter_px=float(rng.uniform(0, 8)),
         backlash_px=float(rng.choice([0.0, rng.uniform(0, 6)])),
-        vignetting=float(rng.uniform(0, 0.4)),
+        vignetting=float(rng.uniform(0, 0.25)),
     )
 
 
@@ -166,9 +166,10 @@ def _draw_canvas(rng: np.random.Generator, setup: _Setup) -> Plane:
         contrast=setup.contrast,
     )
     z = depth * (0.5 + (np.arange(N_PLANES) + 0.5) / N_PLANES)
-    y, x = ((np.arange(n) + 0.5) * pixel for n in shape)
-    voxels = scene.on_axes(z, y, x) * _texture(rng, (z, y, x), setup)
-    return np.maximum(voxels, np.float32(rng.uniform(0.02, 0.08)))
+    y, x = (np.asarray((np.arange(n) + 0.5) * pixel, np.float64) for n in shape)
+    voxels = scene.on_axes(z, y, x)
+    voxels *= _texture(rng, (z, y, x), setup)
+    return np.asarray(np.maximum(voxels, np.float32(rng.uniform(0.02, 0.08))), np.float32)
 
 
 def _texture(
@@ -184,19 +185,19 @@ def _texture(
     for wave_px in (4.0, 9.0, 20.0):
         noise = BandNoise(wave_px * setup.lateral_um / 1000, rng)
         log += np.float32(setup.contrast * rng.uniform(0.05, 0.15)) * noise(z, y, x)
-    return np.exp(log)
+    return np.asarray(np.exp(log), np.float32)
 
 
 def _draw_field(rng: np.random.Generator, setup: _Setup) -> NDArray[np.float64]:
     """Return the illumination of a tile: an off-centre, elliptic loss and a tilt."""
     axis = (np.arange(setup.tile_px) + 0.5) * 2 / setup.tile_px - 1
-    cy, cx = rng.uniform(-0.25, 0.25, 2)
-    ay, ax = rng.uniform(0.6, 1.4, 2)
+    cy, cx = rng.uniform(-0.2, 0.2, 2)
+    ay, ax = rng.uniform(0.8, 1.2, 2)
     r2 = ay * (axis[:, None] - cy) ** 2 + ax * (axis - cx) ** 2
     kind = rng.integers(3)
     loss = (r2, r2**2 / 2, 2 * (1 - np.exp(-r2)))[kind]
-    tilt = rng.uniform(-0.1, 0.1, 2)
-    field = np.clip(1 - setup.vignetting * loss, 0.15, None)
+    tilt = rng.uniform(-0.05, 0.05, 2)
+    field = np.clip(1 - setup.vignetting * loss, 0.25, None)
     lit: NDArray[np.float64] = field * (1 + tilt[0] * axis[:, None] + tilt[1] * axis)
     return lit
 
