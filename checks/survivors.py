@@ -22,7 +22,8 @@ class Survivor:
 SURVIVORS = (
     Survivor(
         r"\+.*zip\(.*(strict=(None|False|True)|, \))",
-        "what is zipped is of one length by construction; `strict` turns a later mistake into an error",
+        "what is zipped is of one length by construction; `strict` turns a later mistake into "
+        "an error",
     ),
     Survivor(
         r'\+.*("UTF-8(-SIG)?"|(count|rfind)\(b"\\n", None, |, "F"\))',
