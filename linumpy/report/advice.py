@@ -1,5 +1,6 @@
 """What the user should know, and what to do about it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -159,9 +160,10 @@ def _from_metrics(facts: Facts) -> Iterator[Warn]:
     for (level, step, kind), lines in said.items():
         shown = "; ".join(lines[:MAX_ISSUES])
         more = f"; and {len(lines) - MAX_ISSUES} more" if len(lines) > MAX_ISSUES else ""
+        times = "" if len(lines) == 1 else f" ({len(lines)} times)"
         yield Warn(
             level,
-            f"{step}: {kind}" if len(lines) == 1 else f"{step}: {kind} ({len(lines)} times)",
+            f"{step.replace('_', ' ').capitalize()}: {kind}{times}",
             f"{shown}{more}",
             "The numbers stand under “Every number”; what they mean, and which flag moves them, "
             "is in docs/troubleshooting.md.",
@@ -169,9 +171,21 @@ def _from_metrics(facts: Facts) -> Iterator[Warn]:
 
 
 def _kind(text: str) -> str:
-    """Return the name of the metric that an issue is about, so that equal issues are one."""
+    """Return what an issue is about, so that equal issues are one: a metric, or what it says.
+
+    Examples
+    --------
+    >>> _kind("interface_depth: 4 (limit 20, threshold)"), _kind("3 tiles keep their position")
+    ('interface depth', 'tiles keep their position')
+    """
     name, colon, _ = text.partition(":")
-    return name if colon and " " not in name else "note"
+    if colon and " " not in name:
+        return name.replace("_", " ")
+    return _NUMBER.sub("", text).strip()
+
+
+_NUMBER = re.compile(r"(^|(?<=\s))[-−+]?\d[\d.,]*\s*%?\s*")
+"""A number on its own: issues that differ by it alone are one."""
 
 
 SOURCES: tuple[Callable[[Facts], Iterator[Warn]], ...] = (

@@ -1,6 +1,6 @@
 """The sections that are plots: which findings go in, what is said about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
@@ -53,14 +53,11 @@ def quality(facts: Facts) -> Charts | Nothing:
     bars = [
         Bar(i, as_number(row.get("quality_score")), facts.fates[i]) for i, row in facts.rows.items()
     ]
-    scores = sorted(b.value for b in bars if b.value is not None)
-    if not scores:
+    if all(b.value is None for b in bars):
         return Nothing("Quality was not assessed; --auto_assess_quality does it.")
     said = facts.evidence.run.parameter
     threshold = as_number(said("auto_assess_min_quality") or said("min_quality"))
-    median = scores[len(scores) // 2]
-    found = f"Median {words.number(median)}, lowest {words.number(scores[0])}."
-    return Charts((figures.quality(bars, limit=threshold),), (found,))
+    return Charts((figures.quality(bars, limit=threshold),), tuple(_say_scores(bars)))
 
 
 def galvo(facts: Facts) -> Charts | Nothing:
@@ -121,6 +118,40 @@ def positions_mm(shifts: Sequence[Shift]) -> dict[SliceId, tuple[float, float]]:
         x, y = found.setdefault(shift.fixed, (0.0, 0.0))
         found[shift.moving] = (x + shift.x_mm, y + shift.y_mm)
     return found
+
+
+def atlas(facts: Facts) -> Charts | Nothing:
+    """Return how the volume was laid into the atlas."""
+    preview, fit = facts.gallery.atlas, facts.evidence.atlas
+    if preview is None and fit is None:
+        if facts.evidence.run.parameter("atlas"):
+            return Nothing("An atlas was given, but 3d_volume_ras_preview.png is not there.")
+        return Nothing("Not requested: --atlas and --input_orientation lay the volume into one.")
+    said = []
+    if fit is not None:
+        said.append(f"Atlas: {fit.atlas}. The volume's axes were given as {fit.orientation}.")
+        said.append(
+            f"{fit.transform.capitalize()} fit; mutual information {words.number(fit.start_score)} "
+            f"before, {words.number(fit.score)} after, in nats."
+        )
+    return Charts((preview,) if preview is not None else (), tuple(said))
+
+
+def _say_scores(bars: Sequence[Bar]) -> Iterator[str]:
+    """Say median and lowest of the slices in the volume; the others are named, not counted."""
+    kept = [b for b in bars if b.fate == "measured" and b.value is not None]
+    kept.sort(key=lambda b: b.value or 0.0)
+    if kept:
+        low, median = kept[0], kept[len(kept) // 2]
+        count = f"{len(kept)} measured slice{'' if len(kept) == 1 else 's'}"
+        yield (
+            f"Of {count}: median {words.number(median.value)}, lowest "
+            f"{words.number(low.value)} (slice {low.slice_id})."
+        )
+    others = [b for b in bars if b.fate != "measured" and b.value is not None]
+    if others:
+        named = ", ".join(f"{b.slice_id} {words.number(b.value)} ({b.fate})" for b in others)
+        yield f"Not in the volume with their own voxels: {named}."
 
 
 def _changed(shifts: Sequence[Shift], clean: Sequence[Shift]) -> set[SliceId]:

@@ -185,6 +185,17 @@ class GapFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class AtlasFit:
+    """``3d_volume_ras_transform.json``; the scores are mutual information, nats."""
+
+    atlas: str
+    orientation: str
+    transform: str
+    score: float | None
+    start_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that the report knows about a run."""
 
@@ -199,6 +210,7 @@ class Evidence:
     stack: tuple[StackDecision, ...]
     corrections: tuple[Correction, ...]
     gaps: tuple[GapFinding, ...]
+    atlas: AtlasFit | None
     metrics: tuple[StageMetrics, ...]
     unreadable: tuple[Unreadable, ...]
 

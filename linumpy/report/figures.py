@@ -151,7 +151,6 @@ def registration(
 ) -> Picture:
     """Draw translation, rotation, confidence and depth offset of every registered pair."""
     ids = [p.moving for p in pairs]
-    numbers = [i.number for i in ids]
     with style():
         figure = Figure(figsize=(WIDTH_IN, 7.2), layout="constrained")
         shift, turn, trust, depth = figure.subplots(4, 1, sharex=True)
@@ -159,10 +158,10 @@ def registration(
             ([p.x_px for p in pairs], BLUE, "x"),
             ([p.y_px for p in pairs], ORANGE, "y"),
         ):
-            shift.plot(numbers, _floats(values), "-o", color=colour, ms=3, lw=1.3, label=name)
+            _line(shift, ids, values, colour, name)
         legend(shift)
         shift.set(title="Translation", ylabel="pixels")
-        turn.plot(numbers, _floats([p.rotation_deg for p in pairs]), "-o", color=BLUE, ms=3, lw=1.3)
+        _line(turn, ids, [p.rotation_deg for p in pairs], BLUE)
         turn.set(title="Rotation", ylabel="degrees")
         for axes in (shift, turn):
             axes.axhline(0, color="#98a2b0", lw=0.8)
@@ -181,7 +180,6 @@ def registration(
 def corrections(found: Sequence[Correction]) -> Picture:
     """Draw how far the stack moved and turned every slice from where the stage had it."""
     ids = [c.slice_id for c in found]
-    numbers = [i.number for i in ids]
     with style():
         figure = Figure(figsize=(WIDTH_IN, 4.0), layout="constrained")
         shift, turn = figure.subplots(2, 1, sharex=True)
@@ -189,9 +187,8 @@ def corrections(found: Sequence[Correction]) -> Picture:
             ([c.x_um for c in found], BLUE, "x"),
             ([c.y_um for c in found], ORANGE, "y"),
         ):
-            shift.plot(numbers, _floats(values), "-o", color=colour, ms=3, lw=1.3, label=name)
-        turned = _floats([c.rotation_deg for c in found])
-        turn.plot(numbers, turned, "-o", color=BLUE, ms=3, lw=1.3)
+            _line(shift, ids, values, colour, name)
+        _line(turn, ids, [c.rotation_deg for c in found], BLUE)
         for axes in (shift, turn):
             axes.axhline(0, color="#98a2b0", lw=0.8)
         shift.set(title="Correction to the stage's position", ylabel="µm")
@@ -219,9 +216,15 @@ def stacking(decisions: Sequence[StackDecision]) -> Picture:
         overlap.bar(numbers, blended, color=BLUE, width=0.4, label="of which blended")
         legend(overlap)
         overlap.set(title="Overlap with the slice above", ylabel="planes")
-        agreement.plot(
-            numbers, _floats([d.correlation for d in decisions]), "o-", color=BLUE, ms=3, lw=1.3
-        )
+        # Without an overlap there is nothing to correlate: that is no correlation of 0.
+        known = [d.correlation if d.overlap_voxels else None for d in decisions]
+        _line(agreement, ids, known, BLUE)
+        for i, value in zip(ids, known, strict=True):
+            if value is None:
+                agreement.plot(i.number, 0, "x", color=MUTED, ms=4)
+        if None in known:
+            agreement.plot([], [], "x", color=MUTED, ms=4, label="no overlap")
+            legend(agreement)
         agreement.set(title="Correlation in the overlap", ylabel="NCC", ylim=(-0.05, 1.05))
         slice_axis(agreement, ids)
         overlap.tick_params(labelbottom=False)
@@ -276,6 +279,25 @@ def _fate_legend(axes: Axes, bars: Sequence[Bar]) -> None:
     for fate in shown:
         axes.bar(np.nan, np.nan, color=FATE_COLOURS[fate], label=fate)
     legend(axes)
+
+
+def _line(
+    axes: Axes,
+    ids: Sequence[SliceId],
+    values: Sequence[float | None],
+    colour: str,
+    label: str | None = None,
+) -> None:
+    """Draw dots, and a line between neighbours only: nothing is known about a slice left out."""
+    x: list[float] = []
+    y: list[float] = []
+    for i, value in zip(ids, _floats(values), strict=True):
+        if x and i.number != x[-1] + 1:
+            x.append(np.nan)
+            y.append(np.nan)
+        x.append(i.number)
+        y.append(value)
+    axes.plot(x, y, "-o", color=colour, ms=3, lw=1.3, label=label)
 
 
 def _floats(values: Sequence[float | None]) -> list[float]:

@@ -21,6 +21,7 @@ from linumpy.io.history import Change
 from linumpy.io.lenient import Reader
 from linumpy.report.evidence import (
     Advice,
+    AtlasFit,
     Correction,
     Evidence,
     GalvoFinding,
@@ -68,6 +69,7 @@ def read(root: Path) -> Evidence:
         stack=tuple(_stack(root / "stack" / "stacking_decisions.csv", reader)),
         corrections=tuple(_corrections(reader.json(root / "stack" / "stack_diagnostics.json"))),
         gaps=tuple(_gaps(files, reader)),
+        atlas=_atlas(reader.json(root / "3d_volume_ras_transform.json")),
         metrics=tuple(_metrics(files, reader)),
         unreadable=tuple(dict.fromkeys(reader.unreadable)),
     )
@@ -262,6 +264,18 @@ def _stack(path: Path, reader: Reader) -> Iterator[StackDecision]:
             correlation=as_number(row.get("correlation")),
             reason=row.get("reason", ""),
         )
+
+
+def _atlas(found: Json) -> AtlasFit | None:
+    if not found:
+        return None
+    return AtlasFit(
+        atlas=Path(str(found.get("atlas") or "unnamed")).name,
+        orientation=str(found.get("input_orientation") or "not said"),
+        transform=str(found.get("transform") or "rigid"),
+        score=as_number(found.get("mutual_information")),
+        start_score=as_number(found.get("mutual_information_at_start")),
+    )
 
 
 def _corrections(found: Json) -> Iterator[Correction]:

@@ -14,6 +14,7 @@ from linumpy.report.style import Picture
 
 T = TypeVar("T")
 VOLUME = "3d_volume.ome.zarr"
+ATLAS_PREVIEW = "3d_volume_ras_preview.png"
 PLACES = (
     ("process_slice/slice_z{}_normalize.ome.zarr", "processed"),
     ("bring_to_common_space/slice_z{}_normalize.ome.zarr", "processed"),
@@ -28,7 +29,7 @@ BUDGET_BYTES = 3_000_000
 BYTES_PER_PIXEL = 0.35
 MIN_THUMBNAIL_PX = 48
 MAX_PREVIEWS = 12
-PREVIEW_PX = 900
+PREVIEW_PX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Gallery:
     thumbnails: Mapping[SliceId, Picture]
     previews: Mapping[SliceId, Picture]
     views: Views | None
+    atlas: Picture | None
     slice_spacing_z_mm: float | None
     unreadable: tuple[Unreadable, ...]
 
@@ -67,6 +69,7 @@ def read(root: Path, ids: Iterable[SliceId], previews: Mapping[SliceId, Path]) -
         thumbnails=thumbnails,
         previews=_previews(previews, reader),
         views=_try(reader, volume, pictures.views) if volume.is_dir() else None,
+        atlas=_atlas(root / ATLAS_PREVIEW, reader),
         slice_spacing_z_mm=_slice_spacing(root, wanted, reader),
         unreadable=tuple(dict.fromkeys(reader.unreadable)),
     )
@@ -92,6 +95,14 @@ def _previews(paths: Mapping[SliceId, Path], reader: Reader) -> dict[SliceId, Pi
             alt = f"Preview of the interpolation of slice {slice_id}"
             found[slice_id] = style.embed(plane, name=f"preview_z{slice_id}", alt=alt)
     return found
+
+
+def _atlas(path: Path, reader: Reader) -> Picture | None:
+    if not path.is_file():
+        return None
+    plane = _try(reader, path, lambda p: pictures.shrink_png(p, max_px=PREVIEW_PX))
+    alt = "The volume as it came, as it was laid into the atlas, and the atlas: three planes each"
+    return None if plane is None else style.embed(plane, name="atlas", alt=alt)
 
 
 def _thumbnail(root: Path, slice_id: SliceId, max_px: int, reader: Reader) -> Picture | None:

@@ -167,6 +167,15 @@ SECTIONS: tuple[Section, ...] = (
         charts.stacking,
     ),
     Section(
+        "atlas",
+        "Atlas",
+        "Three planes through the volume as it came, as it was laid, and through the atlas at the "
+        "same place; letters stand at the ends of every axis. Look before the aligned volume is "
+        "used: a wrong orientation code shows as a mirror image, and the outlines of the lower two "
+        "rows must agree. The code is given by you, never guessed.",
+        charts.atlas,
+    ),
+    Section(
         "gaps",
         "Interpolation",
         "A single missing slice is filled by morphing its neighbours, or refused with a reason. "

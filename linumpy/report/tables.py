@@ -145,7 +145,7 @@ def stacking(decisions: Sequence[StackDecision]) -> Table:
                 d.overlap_source or "–",
                 number(d.overlap_voxels, 0),
                 number(d.blend_voxels, 0),
-                number(d.correlation, 3),
+                number(d.correlation if d.overlap_voxels else None, 3),
                 d.reason,
             )
             for d in decisions

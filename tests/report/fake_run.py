@@ -56,6 +56,7 @@ def make(root: Path, n_slices: int, *, seed: int = 7, axial_factor: float = 1.0)
     _pairs(root, ids, rng, axial_factor)
     _stack(root, ids, rng)
     _gap(root, ids[MOTION], rng)
+    _atlas(root)
     _stage_metrics(root, seen, rng)
     _run(root, seen)
     return root
@@ -271,8 +272,9 @@ def _stack(root: Path, ids: list[SliceId], rng: np.random.Generator) -> None:
         used = MOTION not in (fixed.number, moving.number)
         rows.append(
             f"{moving},{fixed},{str(used).lower()},{'automated' if used else ''},false,"
-            f"{0.81 if used else 0:.4f},expected,{rng.integers(4, 6)},{rng.integers(2, 4)},"
-            f"{rng.uniform(0.7, 0.95):.4f},{'' if used else 'interpolated'}"
+            f"{0.81 if used else 0:.4f},expected,{rng.integers(4, 6) if used else 0},"
+            f"{rng.integers(2, 4) if used else 0},"
+            f"{rng.uniform(0.7, 0.95) if used else 0:.4f},{'' if used else 'interpolated'}"
         )
     (root / "stack").mkdir()
     walk = np.cumsum(rng.normal(0, 9, (len(ids), 2)), axis=0).round(2).tolist()
@@ -306,6 +308,20 @@ def _gap(root: Path, slice_id: SliceId, rng: np.random.Generator) -> None:
         np.hstack([brain(z) for z in (0.2, 0.3, 0.4)]),
         cmap="gray",
     )
+
+
+def _atlas(root: Path) -> None:
+    _json(
+        root / "3d_volume_ras_transform.json",
+        {
+            "input_orientation": "PIR",
+            "atlas": "/data/atlas.nii.gz",
+            "transform": "rigid",
+            "mutual_information": 0.71,
+            "mutual_information_at_start": 0.42,
+        },
+    )
+    imsave(root / "3d_volume_ras_preview.png", np.vstack([brain(0.3)] * 3), cmap="gray")
 
 
 def _stage_metrics(root: Path, seen: list[SliceId], rng: np.random.Generator) -> None:

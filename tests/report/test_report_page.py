@@ -159,3 +159,53 @@ def test_the_same_run_gives_the_same_bytes_and_leaves_matplotlib_alone(small_run
 def test_json_has_no_numbers_that_json_lacks(small_page):
     json.dumps(page.to_json(small_page), allow_nan=False)
     assert not np.isnan(small_page.facts.counts["measured"])
+
+
+def section(found, anchor):
+    return next(s.context for s in found.sections if s.anchor == anchor)
+
+
+def test_slices_out_of_the_volume_are_named_beside_the_quality_not_counted(small_page):
+    "The calibration slice's 0.00 is no headline."
+    said = section(small_page, "quality").findings
+    assert re.fullmatch(
+        r"Of 4 measured slices: median 0\.\d\d, lowest 0\.\d\d \(slice 0\d\)\.", said[0]
+    )
+    assert "(excluded)" in said[1]
+
+
+def test_a_pair_without_overlap_has_no_correlation(small_page):
+    "A dash in the table, a cross in the plot: not 0."
+    context = section(small_page, "stacking")
+    columns = [c.title for c in context.tables[0].columns]
+    at, planes = columns.index("correlation"), columns.index("overlap / planes")
+    cells = {row[planes] == "0": row[at] for row in context.tables[0].rows}
+    assert cells[True] == "–"
+    assert cells[False].startswith("0.")
+
+
+def test_the_atlas_is_shown_before_it_is_trusted(small_page, tmp_path):
+    "Preview, code, scores; without them the page says that it was not requested."
+    context = section(small_page, "atlas")
+    assert len(context.pictures) == 1
+    assert "PIR" in context.findings[0]
+    assert "0.42 before, 0.71 after" in context.findings[1]
+    assert "Not requested" in section(page.build(tmp_path), "atlas").why
+
+
+def test_a_warning_says_what_it_is_about(tmp_path):
+    "Notes that differ by a number are one; its title is what they say."
+    for slice_id, n in (("07", 1), ("08", 3)):
+        (tmp_path / f"slice_z{slice_id}_process_metrics.json").write_text(
+            json.dumps(
+                {
+                    "step_name": "process_slice",
+                    "overall_status": "warning",
+                    "metrics": {},
+                    "warnings": [f"{n} tiles keep the stage's position"],
+                    "errors": [],
+                }
+            )
+        )
+    titles = [w.what for w in section(page.build(tmp_path), "warnings").items]
+    assert "Process slice: tiles keep the stage's position (2 times)" in titles
