@@ -46,6 +46,12 @@ class Affine2D:
         """Change of area; not positive means that the plane was turned over."""
         return float(np.linalg.det(self.matrix))
 
+    @property
+    def rotation_deg(self) -> float:
+        """By how much the content turns, positive from +X towards +Y: the nearest rotation."""
+        m = self.matrix
+        return float(np.rad2deg(np.arctan2(m[1, 0] - m[0, 1], m[0, 0] + m[1, 1])))
+
     def power(self, exponent: float) -> "tuple[Affine2D, float]":
         """Return T^α and the size of the imaginary part that was dropped, relative.
 

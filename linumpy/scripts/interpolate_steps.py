@@ -13,7 +13,8 @@ from linumpy.io.slice_config import Rows
 from linumpy.registration.planes import Plane
 from linumpy.report.panels import Panel, overlay, to_png
 from linumpy.stack import interpolate
-from linumpy.stack.interpolate import Gates, Method, Morph, Neighbours
+from linumpy.stack.interpolate import Method, Neighbours
+from linumpy.stack.morph_gates import Gates, Morph, is_trusted
 
 CHUNK_PLANES, CHUNK_PX = 8, 256
 
@@ -102,6 +103,12 @@ def explain(
         "pre_reg_ncc": morph.pre_ncc,
         "post_reg_ncc": morph.post_ncc,
         "ncc_improvement": _difference(morph),
+        "band_agreement_before": morph.band_pre,
+        "band_agreement_after": morph.band_post,
+        "is_map_trusted": morph.post_ncc is not None and is_trusted(morph),
+        "canvas_shorter_px": morph.shorter_px,
+        "fitted_matrix": morph.fitted.matrix[::-1, ::-1],
+        "fitted_translation": morph.fitted.translation[::-1],
         "registration_method": "affine, Gauss-Newton",
         "used_identity_transform": morph.is_identity,
         "identity_reason": morph.identity_reason or None,

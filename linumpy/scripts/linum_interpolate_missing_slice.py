@@ -21,7 +21,8 @@ from linumpy.cli.runtime import Job
 if TYPE_CHECKING:
     from linumpy.core.slice_id import SliceId
     from linumpy.io.diagnostics import Json
-    from linumpy.stack.interpolate import Gates, Morph, Neighbours
+    from linumpy.stack.interpolate import Neighbours
+    from linumpy.stack.morph_gates import Gates, Morph
 
 SourceOrNone = Annotated[Path | None, tyro.conf.Positional, Role(is_source=True)]
 ProductOrNone = Annotated[Path | None, tyro.conf.Positional, Role(is_source=False)]
@@ -180,7 +181,7 @@ def _inputs(p: Params) -> "tuple[SliceId, dict[SliceId, Path], Path]":
 
 
 def _gates(p: Params) -> "Gates":
-    from linumpy.stack.interpolate import Gates
+    from linumpy.stack.morph_gates import Gates
 
     return Gates(
         overlap_search_window=p.overlap_search_window,

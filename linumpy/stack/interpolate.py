@@ -12,37 +12,28 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from linumpy.errors import BadValue
-from linumpy.registration.affine import IDENTITY, Affine2D, refine_affine
+from linumpy.registration.affine import Affine2D, refine_affine
 from linumpy.registration.pairwise import PlaneSource, mean_plane
-from linumpy.registration.planes import MaskedPlane, Plane
+from linumpy.registration.planes import Plane
 from linumpy.registration.refine import Bounds, RigidFit
+from linumpy.stack.looks import Look, band_agreement
+from linumpy.stack.morph_gates import (
+    MAX_ROTATION_DEG,
+    MAX_SHIFT_SHARE,
+    BlendMethod,
+    Gates,
+    Morph,
+    best_ncc,
+    decide,
+)
 
 Method = Literal["zmorph", "weighted", "average"]
-BlendMethod = Literal["gaussian", "linear"]
-Reason = Literal[
-    "low_overlap_ncc",
-    "no_foreground_planes",
-    "registration_exception",
-    "reg_did_not_improve",
-    "affine_determinant_non_positive",
-]
-
-LOOK_SIDE_PX, LOOK_SIGMA_PX = 256, 1.0
-"""Size and smoothing at which planes are compared: anatomy, not speckle."""
 NEARLY_AS_GOOD = 0.1
 """Difference of correlations within which the nearer pair of boundary planes is taken."""
-MAX_ROTATION_DEG, MAX_SHIFT_SHARE = 5.0, 0.08
-"""Bounds of the rigid start; the translation as a share of the shorter side."""
 WEIGHTED_SIGMA_PLANES = 2.0
-IN_PLACE_PX = 1.5
-"""Planes whose motion, plus two standard errors, stays below this are in place."""
-UNSURE_PX = 3.0
-"""Estimated error of the rigid fit from which a better correlation is chance: six parameters fit
-a little of anything. Measured: up to 1.5 px on tissue that deforms, 4 px and more on unrelated."""
 EDGE_SIGMA_PX = 2.0
 LARGE_IMAGINARY = 1e-3
 
@@ -64,53 +55,6 @@ class Neighbours:
     def last_before(self) -> int:
         """Deepest plane of before that is not deeper than the top of after."""
         return min(self.before.n_planes - 1, int(np.floor(2 * self.interval_planes + 1e-6)))
-
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """When the morph is refused, and how its planes are blended."""
-
-    overlap_search_window: int = 5
-    reference_slab_size: int = 3
-    min_foreground_fraction: float = 0.1
-    min_overlap_correlation: float = 0.3
-    min_ncc_improvement: float = 0.05
-    aligned_ncc: float = 0.8
-    blend_method: BlendMethod = "gaussian"
-
-
-@dataclass(frozen=True, slots=True)
-class Morph:
-    """What the gates decided, with the numbers behind it.
-
-    ``affine`` pulls before onto after. ``reason`` is None when the morph may be made;
-    ``identity_reason`` says why the identity was taken, empty when it was not. The rigid motion
-    (of a point half way to the border) and its estimated error are in pixels.
-    """
-
-    reason: Reason | None
-    ref_before: int | None = None
-    ref_after: int | None = None
-    search_ncc: float | None = None
-    pre_ncc: float | None = None
-    post_ncc: float | None = None
-    affine: Affine2D = IDENTITY
-    identity_reason: str = ""
-    rigid_motion_px: float | None = None
-    rigid_error_px: float | None = None
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether the planes were in place already and the identity was taken."""
-        return bool(self.identity_reason)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A plane made small: raw values, and where its tissue is."""
-
-    plane: MaskedPlane
-    tissue: NDArray[np.bool_]
 
 
 def plan_morph(
@@ -140,62 +84,35 @@ def plan_morph(
     if found.reason is not None:
         return found
     before, after = reference_planes(neighbours, found, gates)
-    look_before, look_after = _look(before, threshold), _look(after, threshold)
-    found = replace(found, pre_ncc=_agree(look_before, look_after))
-    if max(found.pre_ncc or 0.0, found.search_ncc or 0.0) < gates.min_overlap_correlation:
-        return replace(found, reason="low_overlap_ncc")
-    shorter = min(before.shape)
+    look_after, shorter = Look.at(after, threshold), min(before.shape)
+    found = replace(
+        found,
+        pre_ncc=Look.at(before, threshold).correlate(look_after),
+        band_pre=band_agreement(before, after),
+        shorter_px=shorter,
+    )
     bounds = Bounds(MAX_ROTATION_DEG, MAX_SHIFT_SHARE * shorter)
     fit = refine_affine(after, before, bounds=bounds)
     if fit is None:
-        return replace(found, reason="registration_exception")
-    post = _agree(_look(fit.affine.warp(before), threshold), look_after)
+        is_low = best_ncc(found) < gates.min_overlap_correlation
+        return replace(found, reason="low_overlap_ncc" if is_low else "registration_exception")
+    moved = fit.affine.warp(before)
     found = replace(
         found,
-        post_ncc=post,
+        post_ncc=Look.at(moved, threshold).correlate(look_after),
+        band_post=band_agreement(moved, after),
         affine=fit.affine,
+        fitted=fit.affine,
         rigid_motion_px=_motion_px(fit.rigid, shorter),
         rigid_error_px=fit.rigid.error_px,
     )
-    return _decide(found, gates)
+    return decide(found, gates)
 
 
 def _motion_px(fit: RigidFit, shorter_px: int) -> float:
     """Return how far a rigid motion takes a point a quarter of the shorter side off the centre."""
     turn = np.deg2rad(abs(fit.motion.rotation_deg)) * shorter_px / 4
     return float(fit.motion.translation_px + turn)
-
-
-def _decide(found: Morph, gates: Gates) -> Morph:
-    """Apply the gates behind the registration."""
-    pre, post = found.pre_ncc or 0.0, found.post_ncc or 0.0
-    in_place = _identity_reason(found, gates)
-    if in_place and (post <= pre or found.affine.determinant <= 0):
-        return replace(found, affine=IDENTITY, identity_reason=in_place)
-    if found.affine.determinant <= 0:
-        return replace(found, reason="affine_determinant_non_positive")
-    is_sure = found.rigid_error_px is not None and found.rigid_error_px < UNSURE_PX
-    if post - pre >= gates.min_ncc_improvement and is_sure:
-        return found
-    if not in_place:
-        return replace(found, reason="reg_did_not_improve")
-    if pre >= gates.aligned_ncc:
-        return found
-    return replace(found, affine=IDENTITY, identity_reason=in_place)
-
-
-def _identity_reason(found: Morph, gates: Gates) -> str:
-    """Say why the pair counts as aligned already; empty when it does not.
-
-    Either the planes agree, or registration, free to move them, is sure that they are in place:
-    speckle and what changes from plane to plane can keep aligned planes from agreeing further.
-    """
-    if (found.pre_ncc or 0.0) >= gates.aligned_ncc:
-        return "the planes agree already"
-    moved, error = found.rigid_motion_px, found.rigid_error_px
-    if moved is not None and error is not None and moved + 2 * error < IN_PLACE_PX:
-        return "registration finds the planes in place"
-    return ""
 
 
 def _find_boundary(neighbours: Neighbours, gates: Gates, threshold: float) -> Morph:
@@ -213,11 +130,11 @@ def _find_boundary(neighbours: Neighbours, gates: Gates, threshold: float) -> Mo
             hint="bring the slices to common space first",
         )
     least = gates.min_foreground_fraction
-    befores = {z: look for z, look in befores.items() if _share(look) >= least}
-    afters = {z: look for z, look in afters.items() if _share(look) >= least}
+    befores = {z: look for z, look in befores.items() if look.tissue_share >= least}
+    afters = {z: look for z, look in afters.items() if look.tissue_share >= least}
     if not befores or not afters:
         return Morph("no_foreground_planes")
-    scores = {(i, j): _agree(befores[i], afters[j]) for i in befores for j in afters}
+    scores = {(i, j): befores[i].correlate(afters[j]) for i in befores for j in afters}
     best = max(scores.values())
     good = [pair for pair in scores if scores[pair] >= best - NEARLY_AS_GOOD]
     # The nearest of the good ones: what a neighbour measured has not to be made.
@@ -225,9 +142,9 @@ def _find_boundary(neighbours: Neighbours, gates: Gates, threshold: float) -> Mo
     return Morph(None, ref_before=i, ref_after=j, search_ncc=scores[i, j])
 
 
-def _candidates(source: PlaneSource, start: int, stop: int, threshold: float) -> dict[int, _Look]:
+def _candidates(source: PlaneSource, start: int, stop: int, threshold: float) -> dict[int, Look]:
     planes = source.blocks(start, stop)
-    return {z: _look(plane, threshold) for z, plane in enumerate(planes, start)}
+    return {z: Look.at(plane, threshold) for z, plane in enumerate(planes, start)}
 
 
 def reference_planes(neighbours: Neighbours, morph: Morph, gates: Gates) -> tuple[Plane, Plane]:
@@ -246,35 +163,6 @@ def reference_planes(neighbours: Neighbours, morph: Morph, gates: Gates) -> tupl
         mean_plane(neighbours.before, low, n_before),
         mean_plane(neighbours.after, high, n_after),
     )
-
-
-def _look(plane: Plane, threshold: float) -> _Look:
-    has_data = np.isfinite(plane) & (plane != 0)
-    small = MaskedPlane(
-        np.where(has_data, plane, 0).astype(np.float32), has_data.astype(np.float32)
-    )
-    while max(small.values.shape) > LOOK_SIDE_PX:
-        small = small.halve()
-    small = small.smooth(LOOK_SIGMA_PX)
-    return _Look(small, (small.mask > 0) & (small.values > threshold))
-
-
-def _share(look: _Look) -> float:
-    """Return the share of the data that is tissue; of the plane where tissue is not told."""
-    n = float(look.plane.mask.sum())
-    return float(look.tissue.sum()) / n if n else 0.0
-
-
-def _agree(one: _Look, two: _Look) -> float:
-    """Return the correlation over what is tissue in either and data in both."""
-    where = (one.tissue | two.tissue) & (one.plane.mask > 0) & (two.plane.mask > 0)
-    if where.sum() < 16:  # noqa: PLR2004
-        return 0.0
-    a = one.plane.values[where].astype(np.float64)
-    b = two.plane.values[where].astype(np.float64)
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(np.clip(a @ b / scale, -1, 1)) if scale > 0 else 0.0
 
 
 def morph_planes(neighbours: Neighbours, morph: Morph, gates: Gates) -> Iterator[Plane]:

@@ -1,5 +1,6 @@
 """zmorph: its gates, its geometry in depth, its gain over the average."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,9 +16,8 @@ from linumpy.errors import BadValue
 from linumpy.registration.affine import Affine2D, AffineFit
 from linumpy.registration.planes import Motion, Plane
 from linumpy.registration.refine import RigidFit
+from linumpy.scripts.interpolate_steps import explain
 from linumpy.stack.interpolate import (
-    Gates,
-    Morph,
     Neighbours,
     average_planes,
     depth_share,
@@ -26,6 +26,7 @@ from linumpy.stack.interpolate import (
     plan_morph,
     weighted_planes,
 )
+from linumpy.stack.morph_gates import Gates, Morph, decide
 
 INTERVAL, N = 6, 96
 MOVES = (2.0, 5.0, -4.0)  # per interval: degrees, px, px
@@ -217,3 +218,37 @@ def test_canvases_must_agree():
     before, after, _ = brain()
     with pytest.raises(BadValue, match="unlike size"):
         plan_morph(around(before, after[:, :-2]), Gates())
+
+
+@pytest.mark.parametrize("case", ["moves", "still", "torn", "other"])
+def test_the_diagnostics_give_the_same_decision_again(case):
+    "Taken anew from the numbers in the JSON."
+    moves = MOVES if case == "moves" else (0.0, 0.0, 0.0)
+    before, after, _ = brain(moves, looks=6)
+    if case == "torn":
+        after[:, :, N // 2 :] = np.roll(after[:, :, N // 2 :], 14, axis=1)
+    if case == "other":
+        after = brain(moves, looks=6, seed=9)[1]
+    neighbours, gates = around(before, after), Gates()
+    morph = plan_morph(neighbours, gates, tissue_threshold=0.2)
+    said = json.loads(json.dumps(explain(neighbours, "zmorph", morph, gates)))
+    again = decide(
+        Morph(
+            None,
+            search_ncc=said["search_ncc"],
+            pre_ncc=said["pre_reg_ncc"],
+            post_ncc=said["post_reg_ncc"],
+            band_pre=said["band_agreement_before"],
+            band_post=said["band_agreement_after"],
+            shorter_px=said["canvas_shorter_px"],
+            fitted=Affine2D(
+                np.array(said["fitted_matrix"])[::-1, ::-1],
+                np.array(said["fitted_translation"])[::-1],
+            ),
+            rigid_motion_px=said["rigid_motion_px"],
+            rigid_error_px=said["rigid_error_px"],
+        ),
+        gates,
+    )
+    assert (again.reason, again.is_identity) == (morph.reason, morph.is_identity)
+    assert (morph.reason is None) == (case in {"moves", "still"})
