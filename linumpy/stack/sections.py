@@ -176,16 +176,17 @@ def _halves(plane: Mapping[str, float], index: Mapping[str, int]) -> dict[int, f
 def _steps(
     read: Read, planes: slice, windows: Sequence[Window], threshold: float
 ) -> list[float] | None:
-    """Return ln ratios of neighbouring planes, or None where too little tissue is common."""
-    n = planes.stop - planes.start - 1
-    sums, counts = np.zeros((n, 2)), np.zeros(n)
+    """Return ln ratios of neighbouring planes, or None where too little tissue is common.
+
+    All are of the same tissue, that of all planes: what the anatomy changes is then alike in all.
+    """
+    n = planes.stop - planes.start
+    sums, count = np.zeros(n), 0
     for rows, columns in windows:
         voxels = read((planes, rows, columns))
-        for i in range(n):
-            upper, lower = voxels[i], voxels[i + 1]
-            tissue = (upper != 0) & (lower != 0) & ((upper + lower) / 2 > threshold)
-            sums[i] += (upper[tissue].sum(dtype=np.float64), lower[tissue].sum(dtype=np.float64))
-            counts[i] += np.count_nonzero(tissue)
-    if np.any(counts < MIN_VOXELS) or np.any(sums <= 0):
+        tissue = np.all(voxels != 0, axis=0) & (voxels.mean(axis=0) > threshold)
+        sums += voxels[:, tissue].sum(axis=1, dtype=np.float64)
+        count += int(np.count_nonzero(tissue))
+    if count < MIN_VOXELS or np.any(sums <= 0):
         return None
-    return [float(step) for step in np.log(sums[:, 1] / sums[:, 0])]
+    return [float(step) for step in np.diff(np.log(sums))]
