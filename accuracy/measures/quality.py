@@ -139,7 +139,7 @@ def _view(simulated: SimulatedSlice, rig: Rig, depth_mm: float) -> View:
         y, x = (float(v) for v in np.subtract(at, first))
         canvas.add(volume, (y, x), spacing)
         meter.add(place, (y / spacing[1], x / spacing[2]), measure_tile(volume))
-    return View(canvas.finish(), meter.finish())
+    return View.of(canvas.finish(), meter.finish())
 
 
 def true_nccs(one: Acquisition) -> dict[int, tuple[float, float]]:

@@ -6,7 +6,7 @@ the walk over tiles that feeds both.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,21 +22,34 @@ from linumpy.io.omezarr import open_volume
 from linumpy.io.spill import Kept, Spill
 from linumpy.mosaic.coarse import Displacement, displacement
 from linumpy.mosaic.projection import Canvas, Projection, pixel_size_mm
+from linumpy.quality.score import Ceiling, ceiling_of
 from linumpy.quality.traits import Meter, TileMeasure, Traits, measure_tile
 
 log = logging.getLogger(__name__)
 N_LOOKS = 2
 """Pictures of one slice in other speckle: what two slices of the same tissue would reach."""
+_NOTHING = np.zeros((0, 0), dtype=np.float32)
 VIEWS_IN_MEMORY = 6
 """A slice is compared with two on either side; one more is being read."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is kept of a slice: its picture, and its numbers where they were asked for."""
+    """What is kept of a slice: its picture, and its numbers where they were asked for.
+
+    ``ceiling`` is what a slice of the same tissue would reach; None where that was not asked for.
+    """
 
     projection: Projection
     traits: Traits | None
+    ceiling: Ceiling | None = None
+
+    @classmethod
+    def of(cls, projection: Projection, traits: Traits | None) -> "View":
+        """Return a view that keeps of the picture's looks only what they say of the speckle."""
+        if projection.looks is None:
+            return cls(projection, traits)
+        return cls(replace(projection, looks=None), traits, ceiling_of(projection.looks))
 
 
 class Views(Mapping[SliceId, View]):
@@ -47,7 +60,7 @@ class Views(Mapping[SliceId, View]):
 
     def __init__(self) -> None:
         self._spill = Spill()
-        self._kept: dict[SliceId, tuple[Kept, Kept, float, Traits | None]] = {}
+        self._kept: dict[SliceId, tuple[Kept, Kept, View]] = {}
         self._get = lru_cache(maxsize=VIEWS_IN_MEMORY)(self._read)
 
     def add(self, key: SliceId, view: View) -> None:
@@ -55,7 +68,8 @@ class Views(Mapping[SliceId, View]):
         planes, cover = (
             self._spill.put(a) for a in (view.projection.planes, view.projection.cover)
         )
-        self._kept[key] = (planes, cover, view.projection.pixel_mm, view.traits)
+        bare = replace(view.projection, planes=_NOTHING, cover=_NOTHING.astype(bool))
+        self._kept[key] = (planes, cover, replace(view, projection=bare))
 
     def __getitem__(self, key: SliceId) -> View:
         return self._get(key)
@@ -70,8 +84,11 @@ class Views(Mapping[SliceId, View]):
         return key in self._kept
 
     def _read(self, key: SliceId) -> View:
-        planes, cover, pixel_mm, traits = self._kept[key]
-        return View(Projection(self._spill.get(planes), self._spill.get(cover), pixel_mm), traits)
+        planes, cover, view = self._kept[key]
+        picture = replace(
+            view.projection, planes=self._spill.get(planes), cover=self._spill.get(cover)
+        )
+        return replace(view, projection=picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +205,7 @@ def _look_at(mosaic: MosaicTiles, canvas: Canvas, looking: Looking) -> View:
         brightest = max(brightest, float(np.abs(slabs).max()))
     if brightest == 0:
         raise BadFile(f"{mosaic.volume.path}: every voxel is zero", hint="make the mosaic again")
-    return View(canvas.finish(), meter.finish() if looking.measures else None)
+    return View.of(canvas.finish(), meter.finish() if looking.measures else None)
 
 
 def _in_roi(mosaic: MosaicTiles, roi_px: int) -> list[Place]:

@@ -1,7 +1,7 @@
 """The steps of linum_assess_slice_quality.py that need several rooms."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from linumpy.quality.damage import (
     find_damage,
     worst,
 )
-from linumpy.quality.score import NOTHING, Ceiling, Score, ceiling_of, score
+from linumpy.quality.score import NOTHING, Ceiling, Score, score
 from linumpy.scripts.mosaic_views import View, register
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def assess(
     around = {key: _adjacent(key, good) for key in views}
     wanted = [_ordered(key, other) for key, both in around.items() for other in both if other]
     shifts |= register(views, set(wanted) - set(shifts), workers=workers)
-    ceiling = _ceiling([views[key] for key in good])
+    ceiling = _ceiling(views[key] for key in good)  # one at a time: their pictures lie on disk
     return {
         key: replace(verdict, score=_score(key, around[key], views, shifts, ceiling))
         for key, verdict in verdicts.items()
@@ -202,13 +202,12 @@ def _same_depth(*stacks: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]
     return tuple(stack[:n] for stack in stacks)
 
 
-def _ceiling(good: Sequence[View]) -> Ceiling:
+def _ceiling(good: Iterable[View]) -> Ceiling:
     """Return what good slices would reach without any difference but speckle.
 
     Of the acquisition, never of one slice: a noisy slice must not be excused by its noise.
     """
-    looks = [view.projection.looks for view in good]
-    found = [ceiling_of(pictures) for pictures in looks if pictures is not None]
+    found = [view.ceiling for view in good if view.ceiling is not None]
     if not found:
         return Ceiling()
     return Ceiling(

@@ -77,6 +77,20 @@ def test_slabs_share_the_depth():
     assert slab_means(volume, 9, n_planes=99).shape[0] == 6
 
 
+def test_looks_are_every_other_plane():
+    "Two pictures of the same slabs, and their mean; a shallow tile shows the same twice."
+    volume = np.arange(8, dtype=np.float32)[:, None, None] * np.ones((1, 4, 4), np.float32)
+    for n_planes, looks, means in (
+        (8, [[1, 5], [2, 6]], [1.5, 5.5]),
+        (3, [[0.5, 2]] * 2, [0.5, 2]),
+    ):
+        canvas = Canvas(0.05, n_slabs=2, depth_mm=0.01 * n_planes, n_looks=2)
+        canvas.add(volume[:n_planes], (0.0, 0.0), (0.01, 0.05, 0.05))
+        found = canvas.finish()
+        np.testing.assert_allclose(found.looks[:, :, 0, 0], looks)
+        np.testing.assert_allclose(found.planes[:, 0, 0], means)
+
+
 def test_a_kernel_that_only_numpy_runs_fails_here():
     "The strict namespace gives NumPy's numbers."
     volume = np.random.default_rng(0).random((6, 5, 4)).astype(np.float32)

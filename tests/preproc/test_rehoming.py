@@ -199,6 +199,65 @@ class TestWithImages:
         assert not fixed[1].reliable
 
 
+class TestGroups:
+    """Which wrong rows belong together."""
+
+    USUAL = ((0.01, 0.0), (-0.01, 0.01), (0.0, -0.01), (0.01, 0.01), (-0.01, 0.0), (0.0, 0.01))
+
+    def named(self, steps, motions):
+        given_rows = rows(steps)
+        fixed, events = correct(given_rows, image_shifts=seen(given_rows, motions))
+        np.testing.assert_allclose(mm(fixed), motions, atol=0.03)
+        return {int(e.moving): e.kind for e in events}
+
+    def test_jumps_far_apart_that_nearly_cancel_are_two(self):
+        "0.9 mm there, 0.7 mm back four slices later: each stays."
+        motions = [*self.USUAL, *self.USUAL]
+        steps = np.array(motions)
+        steps[2] += (0.9, 0)
+        steps[6] -= (0.7, 0)
+        assert self.named(steps, motions) == {3: "rehoming", 7: "rehoming"}
+
+    def test_a_jump_that_stayed_is_no_part_of_a_later_spike(self):
+        "The spike's way in happens to be the jump's opposite; the spike comes back by itself."
+        motions = [*self.USUAL, *self.USUAL]
+        steps = np.array(motions)
+        steps[2] += (0.9, 0)
+        steps[7] -= (0.9, 0)
+        steps[8] += (0.9, 0)
+        assert self.named(steps, motions) == {3: "rehoming", 8: "spike", 9: "spike"}
+
+    def test_a_spike_whose_tissue_moved_is_one_event(self):
+        "The tissue of the glitched slice moved by 0.1 mm: its rows cancel but for that."
+        motions = np.array([*self.USUAL, *self.USUAL])
+        motions[4] += (0.1, 0)
+        steps = motions.copy()
+        steps[4] += (0.6, 0.2)
+        steps[5] -= (0.7, 0.2)
+        given_rows = rows(steps)
+        _, events = correct(given_rows, image_shifts=seen(given_rows, motions))
+        assert [(int(e.moving), e.kind) for e in events] == [(5, "spike"), (6, "spike")]
+
+    def test_without_images_a_spike_keeps_the_sum_of_its_rows(self):
+        "The report is right again behind it: the motion across it is not lost."
+        steps = np.array([*self.USUAL, *self.USUAL])
+        steps[4] += (0.9, 0)
+        steps[5] -= (0.88, 0)
+        fixed, events = correct(rows(steps))
+        assert [int(e.moving) for e in events] == [5, 6]
+        np.testing.assert_allclose(mm(fixed)[4:6].sum(axis=0), steps[4:6].sum(axis=0), atol=1e-5)
+
+    def test_a_chance_match_across_a_silent_run_takes_nothing_off(self):
+        "No step of the run is long enough to hold the jump that the match asks for."
+        given_rows = rows([*self.USUAL, *self.USUAL])
+        motions = [*self.USUAL[:3], None, None, None, *self.USUAL]
+        images = seen(given_rows, motions)
+        pair = given_rows[3].fixed, given_rows[5].moving
+        images[pair] = ImageShift(0.8, 0.5, 0.7, 0.3, score_at_stage=0.1, sigma_mm=0.01)
+        _, events = correct(given_rows, image_shifts=images)
+        assert events == ()
+
+
 def test_a_common_step_is_noticed():
     "Long steps that are multiples of 0.875 hint at the field of view; unlike ones do not."
     assert common_step_mm(

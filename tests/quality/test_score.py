@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as st_numpy
 from scipy import ndimage
 
 from linumpy.quality.edges import edge_score
-from linumpy.quality.score import NOTHING, Score, score, variance_score
+from linumpy.quality.score import NOTHING, Ceiling, Score, ceiling_of, score, variance_score
 from linumpy.quality.ssim import mean_ssim
 
 
@@ -38,6 +38,31 @@ def test_speckle_alone_costs_little():
     tissue = planes(side=96)
     views = [(tissue * rng.gamma(30, 1 / 30, tissue.shape)).astype(np.float32) for _ in range(3)]
     assert score(views[1], views[0], views[2]).overall >= 0.95
+
+
+def test_the_ceiling_makes_up_for_coarse_speckle_and_no_more():
+    "Same tissue at a look per voxel reaches 0.95, another tissue stays far below."
+    rng = np.random.default_rng(5)
+    tissue = planes(side=96)
+
+    def slice_of(what):
+        looks = what * rng.gamma(1, 1, (2, *what.shape))
+        return looks.astype(np.float32)
+
+    own, before, after, other = (slice_of(t) for t in (tissue, tissue, tissue, planes(1, side=96)))
+    ceiling = ceiling_of(own)
+    found = score(own.mean(axis=0), before.mean(axis=0), after.mean(axis=0), ceiling)
+    assert found.plain < 0.9
+    assert found.overall >= 0.95
+    wrong = score(other.mean(axis=0), before.mean(axis=0), after.mean(axis=0), ceiling)
+    assert wrong.overall < 0.6
+
+
+def test_a_ceiling_is_never_so_low_that_it_excuses_all():
+    "Looks with nothing in common give half."
+    rng = np.random.default_rng(6)
+    noise = rng.normal(size=(2, 3, 64, 64)).astype(np.float32)
+    assert ceiling_of(noise) == Ceiling(0.5, 0.5)
 
 
 def test_another_tissue_scores_lower_than_a_similar_one():

@@ -106,9 +106,13 @@ def test_diagnostics_give_the_same_decision(acquisition, tmp_path):
         worst = max(test["value"] / test["limit"] for test in found["tests"])
         assert worst == pytest.approx(found["severity"])
         assert (worst >= 1) == (n == DAMAGED)
-        parts = found["score"]
-        total = 0.5 * parts["ssim"] + 0.3 * parts["edge"] + 0.2 * parts["variance"]
+        parts, ceiling = found["score"], found["score"]["ceiling"]
+        ssim, edge = (min(1, parts[name] / ceiling[name]) for name in ("ssim", "edge"))
+        total = 0.5 * ssim + 0.3 * edge + 0.2 * parts["variance"]
         assert found["quality_score"] == pytest.approx(total, abs=6e-4)
+        assert ceiling["ssim"] < 1
+        plain = 0.5 * parts["ssim"] + 0.3 * parts["edge"] + 0.2 * parts["variance"]
+        assert parts["plain"] == pytest.approx(plain, abs=6e-4)
     metrics = diagnostics.read_metrics(tmp_path / "slice_quality_assessment_metrics.json")
     assert metrics.number("num_slices") == N_SLICES
     assert metrics.number("num_excluded") == 2

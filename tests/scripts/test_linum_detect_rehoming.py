@@ -14,6 +14,8 @@ from linumpy.core.slice_id import SliceId
 from linumpy.core.spacing import Spacing
 from linumpy.errors import BadValue
 from linumpy.io import diagnostics, omezarr, shifts, slice_config
+from linumpy.preproc.rehoming import correct
+from linumpy.preproc.stage_evidence import ImageShift, Limits
 from linumpy.scripts.linum_detect_rehoming import COMMAND, Params
 
 PIXEL_MM = 0.05
@@ -167,6 +169,34 @@ def test_a_glitch_flags_both_transitions(folder, mosaics):
     path = np.cumsum([(row.x_px, row.y_px) for row in fixed], axis=0)
     np.testing.assert_allclose(path[2:], [DRIFT[n] for n in (3, 4, 6)], atol=1e-3)
     np.testing.assert_allclose(path[1], DRIFT[2], atol=0.7)
+
+
+def test_the_report_gives_the_same_decision(folder, mosaics):
+    "A glitch of 01 and a lost place from 03 on, corrected again from rehoming_report.json alone."
+    moved = {1: (40, -30), 3: (-30, 0), 4: (-30, 0), 6: (-30, 0)}
+    reported = {n: tuple(np.add(at, moved.get(n, (0, 0)))) for n, at in DRIFT.items()}
+    write_shifts(folder / "shifts_xy.csv", reported)
+    fixed, rows = detect(folder, mosaics=mosaics)
+    report = json.loads((folder / "out" / "rehoming_report.json").read_text())
+    said = report["limits"]
+    del said["contradiction_mm"]
+    images, steps = {}, []
+    for one in report["transitions"]:
+        pair = SliceId(one["fixed_id"]), SliceId(one["moving_id"])
+        x, y = one["stage_mm"]
+        steps.append(Shift(*pair, x / PIXEL_MM, y / PIXEL_MM, x, y, one["grid_unchanged"]))
+        if one["images"] is not None:
+            images[pair] = ImageShift(**one["images"])
+    for name, image in report["bridges"].items():
+        first, last = name.split("-")
+        images[SliceId(first), SliceId(last)] = ImageShift(**image)
+    again, events = correct(steps, limits=Limits(**said), image_shifts=images)
+    assert [(r.x_mm, r.y_mm, r.reliable) for r in again] == [
+        (r.x_mm, r.y_mm, r.reliable) for r in fixed
+    ]
+    assert {event.moving for event in events} == {k for k, row in rows.items() if row["rehomed"]}
+    assert [event.kind for event in events] == ["spike", "spike", "rehoming"]
+    assert report["n_corrected"] == len(events)
 
 
 def test_without_mosaics_the_pattern_decides(folder, caplog):
