@@ -252,7 +252,8 @@ def to_argv(command: Command[P], params: P) -> list[str]:
     for field in dataclasses.fields(command.params):  # type: ignore[arg-type]
         value = getattr(params, field.name)
         if is_positional(command.params, field.name):
-            argv += [] if value is None else [str(value)]
+            parts = value if isinstance(value, tuple) else () if value is None else (value,)
+            argv += [str(part) for part in parts]
         elif value == default_of(field):
             continue
         elif isinstance(value, bool):

@@ -34,7 +34,7 @@ SYNONYMS = {
     r"\bmanifest(?:s| file)\b": "fragment",
 }
 """What is never written, and the word of docs/conventions.md for it."""
-OTHER_FLAGS = {"--schema", "--schema-sync", "--editable", "--help", "--format", "--n"}
+OTHER_FLAGS = {"--schema", "--schema-sync", "--editable", "--help", "--format", "--n", "--slice_gb"}
 """Flags of other programs that a page shows."""
 
 
