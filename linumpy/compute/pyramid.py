@@ -20,6 +20,8 @@ from linumpy.core.spacing import Spacing
 
 Voxels = NDArray[np.float32]
 Read = Callable[[Block], Voxels]
+Weights = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Of a block, (z, y, x): shape (coarse, fine) each."""
 
 BLOCK_VOXELS = 2**22
 """Voxels of the finer level that are read at a time."""
@@ -85,18 +87,8 @@ def shrink(read: Read, fine: Grid, coarse: Grid, block: Block) -> Voxels:
     array, shape of the block, float32
         Reads about `BLOCK_VOXELS` voxels of the finer level at a time.
     """
-    steps = zip(fine.spacing.zyx_mm, coarse.spacing.zyx_mm, fine.shape, block, strict=True)
-    axes = [_weights(*step) for step in steps]
-    rows, columns = axes[1], axes[2]
-    per_plane = _length(rows[0]) * _length(columns[0]) * math.ceil(_factors(fine, coarse)[0])
-    n_at_once = max(1, BLOCK_VOXELS // max(per_plane, 1))
-    parts = []
-    for start in range(block[0].start, block[0].stop, n_at_once):
-        part = slice(start, min(start + n_at_once, block[0].stop))
-        z = _weights(fine.spacing.z_mm, coarse.spacing.z_mm, fine.shape[0], part)
-        voxels = read((z[0], rows[0], columns[0]))
-        parts.append(_mean_of_measured(voxels, (z[1], rows[1], columns[1])))
-    return np.concatenate(parts)
+    voxels: Voxels = _in_parts(read, _mean_of_measured, (fine, coarse), block)
+    return voxels
 
 
 def fill_coarser(
@@ -139,32 +131,45 @@ def fill_coarser_labels(
     """
     for i, grid in enumerate(grids[1:], start=1):
         parent = choose_parent(grids, i)
-        work = partial(_largest, arrays[parent].__getitem__, grids[parent], grid)
+        work = partial(_in_parts, arrays[parent].__getitem__, _largest, (grids[parent], grid))
         fill(arrays[i], work, arrays[i].shards, workers=workers)
 
 
-def _largest(
-    read: Callable[[Block], NDArray[np.uint32]], fine: Grid, coarse: Grid, block: Block
-) -> NDArray[np.uint32]:
+def _in_parts(
+    read: Callable[[Block], Any],
+    reduce: Callable[[Any, Weights], Any],
+    grids: tuple[Grid, Grid],
+    block: Block,
+) -> Any:  # Any: voxels or labels
+    """Reduce what lies under a block, some planes at a time: about `BLOCK_VOXELS` are held."""
+    fine, coarse = grids
     steps = zip(fine.spacing.zyx_mm, coarse.spacing.zyx_mm, fine.shape, block, strict=True)
-    axes = [_weights(*step) for step in steps]
-    labels = read((axes[0][0], axes[1][0], axes[2][0]))
-    for axis, (_, weights) in enumerate(axes):
-        under = weights > 0
+    _, rows, columns = (_weights(*step) for step in steps)
+    per_plane = _length(rows[0]) * _length(columns[0]) * math.ceil(_factors(fine, coarse)[0])
+    n_at_once = max(1, BLOCK_VOXELS // max(per_plane, 1))
+    parts = []
+    for start in range(block[0].start, block[0].stop, n_at_once):
+        part = slice(start, min(start + n_at_once, block[0].stop))
+        z = _weights(fine.spacing.z_mm, coarse.spacing.z_mm, fine.shape[0], part)
+        parts.append(reduce(read((z[0], rows[0], columns[0])), (z[1], rows[1], columns[1])))
+    return np.concatenate(parts)
+
+
+def _largest(labels: NDArray[np.uint32], weights: Weights) -> NDArray[np.uint32]:
+    for axis, shares in enumerate(weights):
+        under = shares > 0
         first = under.argmax(axis=1)
         stop = under.shape[1] - under[:, ::-1].argmax(axis=1)
+        lines = np.moveaxis(labels, axis, 0)
         parts = [
-            np.take(labels, range(low, high), axis=axis).max(axis=axis)
+            lines[low:high].max(axis=0)
             for low, high in zip(first.tolist(), stop.tolist(), strict=True)
         ]
         labels = np.stack(parts, axis=axis)
     return labels
 
 
-def _mean_of_measured(
-    voxels: Voxels,
-    weights: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-) -> Voxels:
+def _mean_of_measured(voxels: Voxels, weights: Weights) -> Voxels:
     total = voxels
     support = (voxels != 0).astype(np.float32)
     for axis in (2, 1, 0):

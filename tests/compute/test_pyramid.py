@@ -70,3 +70,33 @@ def test_blocks_agree_with_the_whole():
     block = (slice(2, 7), slice(3, 9), slice(1, 11))
     part = shrink(voxels.__getitem__, fine, coarse, block)
     np.testing.assert_allclose(part, everything[block], rtol=1e-5)
+
+
+@pytest.mark.parametrize("write", [pyramid.fill_coarser, pyramid.fill_coarser_labels])
+def test_a_level_is_made_some_planes_at_a_time(monkeypatch, write):
+    "What is held does not grow with a block; how much it is changes values by rounding at most."
+    rng = np.random.default_rng(0)
+    fine = rng.integers(0, 9, (40, 25, 30)).astype(
+        "uint32" if write is pyramid.fill_coarser_labels else "float32"
+    )
+    grids = plan_levels(Grid(fine.shape, Spacing.from_um(10, 10, 10), (0.0, 0.0, 0.0)), [25])
+
+    class Level(np.ndarray):
+        shards = grids[1].shape
+        largest = 0
+
+        def __getitem__(self, block):
+            part = np.asarray(self)[block]
+            Level.largest = max(Level.largest, part.size)
+            return part
+
+    made = []
+    for n_voxels in (2**22, 25 * 30 * 6):
+        Level.largest = 0
+        monkeypatch.setattr(pyramid, "BLOCK_VOXELS", n_voxels)
+        coarse = np.zeros(grids[1].shape, fine.dtype).view(Level)
+        write([fine.view(Level), coarse], grids, workers=1)
+        assert Level.largest <= n_voxels
+        made.append(np.asarray(coarse))
+    np.testing.assert_allclose(*made, rtol=1e-6)
+    assert made[0].any()
