@@ -217,6 +217,8 @@ def is_applied(one: Slice, tiles: Places) -> bool:
             from_root_directory=root / "raw",
             slice_config=decide.output_file,
             axial_resolution=one.rig.axial_um,
+            stage_sign_x=1,  # said, since one row of tiles does not show it
+            stage_sign_y=1,
         )
         logging.getLogger("linumpy").setLevel(logging.ERROR)
         config.COMMAND.run(decide, runtime.make_job(config.COMMAND, decide))
