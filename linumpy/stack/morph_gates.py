@@ -86,13 +86,13 @@ def decide(found: Morph, gates: Gates) -> Morph:
     pre, post = found.pre_ncc or 0.0, found.post_ncc or 0.0
     agree_then = post > pre and _agree(post, found.band_post, gates)
     is_better = is_trusted(found) and (post - pre >= gates.min_ncc_improvement or agree_then)
+    if best_ncc(found) < gates.min_overlap_correlation:
+        return replace(found, reason="low_overlap_ncc")
     in_place = _identity_reason(found, gates)
     if in_place:
         return found if is_better else _stay(found, in_place)
     if found.fitted.determinant <= 0:
         return replace(found, reason="affine_determinant_non_positive")
-    if best_ncc(found) < gates.min_overlap_correlation:
-        return replace(found, reason="low_overlap_ncc")
     return found if is_better else replace(found, reason="reg_did_not_improve")
 
 

@@ -123,10 +123,9 @@ def test_ctrl_c_ends_with_one_line_and_the_run_goes_on(finished, tmp_path, no_pa
     with subprocess.Popen(
         command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        while not log.exists() or "process_slice: begins" not in log.read_text():
+        while not log.exists() or "create_mosaic_grid: begins" not in log.read_text():
             assert process.poll() is None
             time.sleep(0.005)
-        time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 130

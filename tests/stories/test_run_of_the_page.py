@@ -15,7 +15,7 @@ from linumpy.io import history, slice_config
 from linumpy.pipeline.linum_reconstruct import COMMAND
 from linumpy.pipeline.steps import STEPS
 from linumpy.scripts import linum_interpolate_missing_slice
-from linumpy.stack import interpolate
+from linumpy.stack import morph_gates
 from tests.stories import runs
 from tests.stories.test_feature_page import call
 
@@ -149,7 +149,7 @@ def test_each_slice_that_was_asked_for_has_one_of_two_states(run, tmp_path):
 
 def test_the_five_reasons():
     "The words of the page."
-    assert set(get_args(interpolate.Reason)) == {
+    assert set(get_args(morph_gates.Reason)) == {
         "low_overlap_ncc",
         "no_foreground_planes",
         "registration_exception",
