@@ -19,8 +19,7 @@ Place = tuple[int, int]
 Point = tuple[float, float]
 SHARED_SPECKLE = 0.2
 """Correlation of the speckle that two tiles show at one point."""
-N_PLANES, N_WATER = 3, 4
-"""Planes of tissue, and of water above them."""
+N_PLANES = 3
 _GRAIN_PX = 0.5
 _RIM_PX = 24
 _COHERENCE_UM = 5.0
@@ -88,11 +87,8 @@ def draw_mosaic(seed: int) -> Mosaic:
         signal = np.maximum(anatomy, 0.005) * decay
         own = _speckle(rng, signal.shape, (1 - SHARED_SPECKLE) * setup.looks_per_plane)
         speckle = np.maximum(SHARED_SPECKLE * own_shared + (1 - SHARED_SPECKLE) * own, 0)
-        shape = (N_WATER + N_PLANES, *signal.shape[1:])
-        floor = noise * (1 + rng.standard_normal(shape) / np.sqrt(setup.looks_per_plane))
-        tile = np.abs(floor)
-        tile[N_WATER:] += signal * speckle * field
-        tiles[place] = (1000 * tile).astype(np.float32)
+        floor = noise * (1 + rng.standard_normal(signal.shape) / np.sqrt(setup.looks_per_plane))
+        tiles[place] = (1000 * (signal * speckle * field + np.abs(floor))).astype(np.float32)
         clean[place] = signal.mean(axis=0).astype(np.float32)
         tissue[place] = anatomy.mean(axis=0) > _TISSUE
     return Mosaic(tiles, stage, true, field, tissue, clean, _drawn(setup))

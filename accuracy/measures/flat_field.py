@@ -1,60 +1,52 @@
 """Flat-field: the step of brightness that is left where two tiles meet."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from accuracy.measure import Measure, Target, Trial
-from accuracy.mosaics import Mosaic, Place, draw_mosaic, shared_part
+from accuracy.mosaics import Mosaic, draw_mosaic, shared_part
 from accuracy.statistics import quantile
-from linumpy.mosaic.measure import Plan, measure_mosaic, shared_tissue
-from linumpy.mosaic.stitch import neighbours, refine_positions
+from linumpy.mosaic.measure import Plan, measure_mosaic
+from linumpy.mosaic.stitch import neighbours
 from linumpy.preproc.illumination import FlatField, OverlapBrightness, estimate_flat_field
 from linumpy.preproc.interface import water_level
 from linumpy.preproc.normalize import find_levels
 
-N_CELLS, MARGIN_PX = 8, 10
+N_CELLS = 8
 _LEAST_TISSUE_PX = 60
 
 
 def trial(seed: int) -> Trial:
     """Draw a mosaic, estimate its field, and look at every seam in tissue."""
     mosaic = draw_mosaic(seed)
-    shape = mosaic.field.shape
-    field = find_field(mosaic, mosaic.stage_px, MARGIN_PX)
-    oracle = find_field(mosaic, mosaic.true_px, 0)
+    field = find_field(mosaic)
+    steps = seam_steps(mosaic, field.on_grid(*mosaic.field.shape))
+    before = seam_steps(mosaic, np.ones(mosaic.field.shape))
     return Trial(
         seed=seed,
-        drawn=mosaic.drawn,
-        found={
-            "step": tuple(seam_steps(mosaic, field.on_grid(*shape))),
-            "step_before": tuple(seam_steps(mosaic, np.ones(shape))),
-        },
-        oracle={"step": tuple(seam_steps(mosaic, oracle.on_grid(*shape)))},
+        drawn=dict(mosaic.drawn) | {"n_seams": float(len(steps))},
+        found={"step": tuple(steps), "step_before": tuple(before)},
     )
 
 
-def find_field(
-    mosaic: Mosaic, start_px: Mapping[Place, tuple[float, float]], margin_px: int
-) -> FlatField:
-    """Return the library's answer, as linum_process_slice.py finds it from these positions."""
+def find_field(mosaic: Mosaic) -> FlatField:
+    """Return the library's answer, as linum_process_slice.py finds it."""
     summaries, overlaps = measure_mosaic(
         lambda place: mosaic.tiles[place],
-        start_px,
-        Plan(n_cells=N_CELLS, patch_px=(1, 1), overview_px=(2, 2), margin_px=margin_px),
+        mosaic.stage_px,
+        Plan(n_cells=N_CELLS, patch_px=(1, 1), overview_px=(2, 2), margin_px=10),
         find_water=water_level,
         workers=1,
         progress=lambda _: None,
     )
-    refined = refine_positions(
-        sorted(start_px), [o.pair for o in overlaps], max_correction_px=float(margin_px)
-    )
-    shared = shared_tissue(overlaps, refined)
     means = np.stack([s.cells.mean(axis=0) - s.water for s in summaries]).astype(np.float64)
     means = np.maximum(means, 0)
     return estimate_flat_field(
-        OverlapBrightness(shared.first, shared.second, shared.ratio),
+        OverlapBrightness(
+            np.concatenate([o.first for o in overlaps]),
+            np.concatenate([o.second for o in overlaps]),
+            np.concatenate([o.ratio for o in overlaps]),
+        ),
         means,
         means > find_levels(means[means > 0]).threshold,
     )

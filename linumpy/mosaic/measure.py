@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from linumpy.compute.blocks import ordered_map
 from linumpy.compute.resample import overlap_matrix, resample_axis
 from linumpy.mosaic.overlap import INCONCLUSIVE, register_pair
-from linumpy.mosaic.stitch import Pair, Place, Refined, neighbours
+from linumpy.mosaic.stitch import Pair, Place, neighbours
 
 _MIN_OVERLAP_PX = 2
-_TRUTHFUL_PX = 1.5
-"""Tissue that is compared may be off by so much: cells of it are several pixels wide."""
 Tile = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -56,28 +54,16 @@ class TileSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class SharedTissue:
-    """Brightness of one tissue in both tiles of a pair, if they lie ``residual_px`` off the stage.
-
-    ``first`` and ``second`` are (n, 2) places (v, u) in the tiles, −1 to 1, ``ratio`` is
-    log(first / second).
-    """
-
-    residual_px: tuple[float, float]
-    first: Points
-    second: Points
-    ratio: Points
-
-
-@dataclass(frozen=True, slots=True)
 class PairSummary:
-    """One overlap: the steps that stand out, and what both tiles would share at each of them.
+    """One overlap: the measured step, and the brightness of shared tissue in both tiles.
 
-    The last of ``shared`` is for the stage's word.
+    ``first`` and ``second`` are (n, 2) places (v, u) in the tiles, −1 to 1.
     """
 
     pair: Pair
-    shared: tuple[SharedTissue, ...]
+    first: Points
+    second: Points
+    ratio: Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,32 +122,7 @@ def measure_mosaic(
     return summaries, overlaps
 
 
-def shared_tissue(overlaps: Sequence[PairSummary], refined: Refined) -> SharedTissue:
-    """Return the brightness of all shared tissue, where the tiles were found to lie.
-
-    Pairs whose step no overlap tells are left out, unless the stage proved to be right to
-    `_TRUTHFUL_PX`: what lies elsewhere is other tissue.
-    """
-    is_truthful = max(refined.stage_sigma_px) < _TRUTHFUL_PX
-    chosen = []
-    for overlap in overlaps:
-        ends = overlap.pair.first, overlap.pair.second
-        if not is_truthful and refined.flagged.intersection(ends):
-            continue
-        here, there = (np.array(refined.correction_px[place]) for place in ends)
-        off = [float(np.hypot(*(there - here - one.residual_px))) for one in overlap.shared]
-        if min(off) < _TRUTHFUL_PX:
-            chosen.append(overlap.shared[int(np.argmin(off))])
-    empty: Points = np.zeros((0, 2))
-    return SharedTissue(
-        (0.0, 0.0),
-        np.concatenate([empty, *(one.first for one in chosen)]),
-        np.concatenate([empty, *(one.second for one in chosen)]),
-        np.concatenate([np.zeros(0), *(one.ratio for one in chosen)]),
-    )
-
-
-def cell_points(n: int, size: float) -> Points:
+def cell_points(n: int, size: int) -> Points:
     """Return the centres of n even cells of an axis of ``size`` pixels, in pixels."""
     centres: Points = (np.arange(n) + 0.5) * size / n
     return centres
@@ -220,40 +181,37 @@ def _compare(
         shift = register_pair(
             first.projection, second.projection, step_px=step, margin_px=2 * plan.margin_px
         )
-    residuals = [*((c.dy_px, c.dx_px) for c in shift.candidates), (0.0, 0.0)]
-    images = first.projection, second.projection
-    shared = [
-        SharedTissue(off, *_brightness(*images, (step[0] + off[0], step[1] + off[1]), plan))
-        for off in residuals
-    ]
-    return PairSummary(Pair(a, b, shift), tuple(shared))
+    if shift.is_conclusive:
+        step = (step[0] + shift.best.dy_px, step[1] + shift.best.dx_px)
+    return PairSummary(
+        Pair(a, b, shift), *_brightness(first.projection, second.projection, step, plan)
+    )
 
 
 def _brightness(
     first: NDArray[np.float32], second: NDArray[np.float32], step: tuple[float, float], plan: Plan
 ) -> tuple[Points, Points, Points]:
     """Compare mean brightness of the same tissue in both tiles, cell by cell of the overlap."""
+    empty: Points = np.zeros((0, 2))
     size = np.array(first.shape)
-    low, high = np.maximum(step, 0.0), np.minimum(size, size + np.array(step))
+    whole = np.rint(step).astype(int)
+    low, high = np.maximum(whole, 0), np.minimum(size, size + whole)
     extent = high - low
     if extent.min() < _MIN_OVERLAP_PX:
-        empty: Points = np.zeros((0, 2))
         return empty, empty, np.zeros(0)
-    n = np.maximum(extent // np.maximum(size // (2 * plan.n_cells), 2), 1).astype(int)
+    n = np.maximum(extent // np.maximum(size // (2 * plan.n_cells), 2), 1)
     parts = []
-    for image, start in ((first, low), (second, low - step)):
-        # Cells begin at fractions of a pixel, so that both tiles show the same tissue in them.
-        rows, columns = (
-            overlap_matrix(int(size[i]), 1.0, int(n[i]), extent[i] / n[i], start_out=start[i])
-            for i in range(2)
-        )
-        parts.append((rows @ image @ columns.T).ravel().astype(np.float64))
+    for image, start in ((first, low), (second, low - whole)):
+        part = image[start[0] : start[0] + extent[0], start[1] : start[1] + extent[1]]
+        rows = overlap_matrix(extent[0], 1.0, n[0], extent[0] / n[0])
+        columns = overlap_matrix(extent[1], 1.0, n[1], extent[1] / n[1])
+        parts.append((rows @ part @ columns.T).ravel().astype(np.float64))
     grid = np.meshgrid(
-        *(cell_points(int(k), e) for k, e in zip(n, extent, strict=True)), indexing="ij"
+        *(cell_points(int(k), int(e)) for k, e in zip(n, extent, strict=True)), indexing="ij"
     )
     points = np.stack([axis.ravel() for axis in grid], axis=1)
     bright = np.maximum(parts[0], parts[1])
     # Dark cells are agarose or water: their ratio is noise.
     good = (np.minimum(parts[0], parts[1]) > 0) & (bright > 0.25 * np.percentile(first, 95))
-    places = [(points + start) * 2 / size - 1 for start in (low, low - step)]
+    places = [(points + start) * 2 / size - 1 for start in (low, low - whole)]
     return places[0][good], places[1][good], np.log(parts[0][good] / parts[1][good])

@@ -90,10 +90,13 @@ def measure_slice(
     refined = stitch.refine_positions(
         sorted(start_px), pairs, max_correction_px=float(settings.margin_px)
     )
-    tissue = measure.shared_tissue(overlaps, refined)
     model = slice_model.estimate_model(
         _cells(summaries, start_px, grid.tile_shape),
-        illumination.OverlapBrightness(tissue.first, tissue.second, tissue.ratio),
+        illumination.OverlapBrightness(
+            np.concatenate([o.first for o in overlaps] or [np.zeros((0, 2))]),
+            np.concatenate([o.second for o in overlaps] or [np.zeros((0, 2))]),
+            np.concatenate([o.ratio for o in overlaps] or [np.zeros(0)]),
+        ),
         slice_model.Sampling(native_um, settings.resolution_um, settings.depth_um),
         settings.wanted,
     )
