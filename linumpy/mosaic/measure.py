@@ -33,7 +33,7 @@ class Plan:
     overview_px : (int, int)
         Size (y, x) of a pixel of the overview, native pixels, ≥ 1.
     margin_px : int
-        Largest error of a tile's place that is looked for; 0 registers nothing.
+        Largest error of the stage that is looked for; 0 registers nothing.
     """
 
     n_cells: int
@@ -177,12 +177,11 @@ def _compare(
     step = (stage_px[b][0] - stage_px[a][0], stage_px[b][1] - stage_px[a][1])
     shift = INCONCLUSIVE
     if plan.margin_px:
-        # Either tile may be off by the margin, so their step by twice as much.
         shift = register_pair(
-            first.projection, second.projection, step_px=step, margin_px=2 * plan.margin_px
+            first.projection, second.projection, step_px=step, margin_px=plan.margin_px
         )
     if shift.is_conclusive:
-        step = (step[0] + shift.best.dy_px, step[1] + shift.best.dx_px)
+        step = (step[0] + shift.dy_px, step[1] + shift.dx_px)
     return PairSummary(
         Pair(a, b, shift), *_brightness(first.projection, second.projection, step, plan)
     )

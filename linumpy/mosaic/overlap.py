@@ -1,41 +1,35 @@
 """Where two neighbouring tiles really lie to each other, from the strip that both saw.
 
-One pair at a time: texture of a tile, agreement for every shift, the places that stand out, each
-to a fraction of a pixel (`mosaic.subpixel`). Which of them is right is decided from all pairs
-together, in `mosaic.stitch`.
+One pair at a time: texture of a tile, agreement for every shift, sub-pixel peak, and how well the
+strip can know it along each axis. What all pairs say together is in `mosaic.stitch`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import gaussian_filter, maximum_filter
-
-from linumpy.mosaic.subpixel import (
-    MIN_PIXELS,
-    MIN_SIDE_PX,
-    area_of_one_sample,
-    even_contrast,
-    refine_offset,
-)
+from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 
 FINE_PX, COARSE_PX = 1.0, 8.0
-"""The search compares texture between these Gaussian widths: illumination is coarser."""
-MAX_CANDIDATES = 6
-SURE = 4.6
-"""Log odds at which a pair alone decides: one in a hundred is wrong."""
+"""Texture is between these Gaussian widths: illumination is coarser, speckle finer."""
+_INDEPENDENT_PX = 4 * np.pi * FINE_PX**2
+"""Pixels that one independent sample takes after smoothing by FINE_PX (Gaussian noise area)."""
+_MIN_SAMPLES = 12.0
+SIGNIFICANT_Z = 5.0
+"""Peak agreement in units of its chance spread; chance reaches 3 among the shifts tried."""
+_RIVAL_SHARE = 0.8
+_MIN_SIDE_PX = 4
 _DARK_SHARE = 0.1
-_SPECKLE_PX = 0.3
-"""Smoothing before the logarithm: it keeps single dark pixels from falling to the floor."""
-_MERGE_PX = 1.0
-_MOVED_PX = 3.0
+_NEWTON_STEPS = 15
+_CONVERGED_PX = 2e-3
+_BORDER_PX = 2
+_QUADRATIC = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A step that two tiles may have to each other.
+class PairShift:
+    """What one overlap says about the step from the first tile to the second.
 
     Attributes
     ----------
@@ -43,39 +37,21 @@ class Candidate:
         Residual: the true step minus the expected one. Positive: the second tile lies further
         down or right than expected.
     ncc : float
-        Agreement there, 0 to 1.
+        Agreement at the peak, 0 to 1.
     information : array, shape (2, 2), 1/px²
-        Inverse covariance of (dy, dx).
-    evidence : float
-        Log likelihood ratio of "the tiles match there" against "they do not".
+        Inverse covariance of (dy, dx); zeros when the overlap does not tell.
+    is_conclusive : bool
+        Whether the peak stands out of chance and of its rivals.
     """
 
     dy_px: float
     dx_px: float
     ncc: float
     information: NDArray[np.float64]
-    evidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class PairShift:
-    """What one overlap says about the step from the first tile to the second.
-
-    ``candidates`` are the steps that stand out, the best first; empty when there is nothing to
-    compare. ``is_conclusive`` says whether the pair alone decides for the best.
-    """
-
-    candidates: tuple[Candidate, ...]
     is_conclusive: bool
 
-    @property
-    def best(self) -> Candidate:
-        """The step with the most evidence; no residual and no information without any."""
-        return self.candidates[0] if self.candidates else _NOTHING
 
-
-_NOTHING = Candidate(0.0, 0.0, 0.0, np.zeros((2, 2)), 0.0)
-INCONCLUSIVE = PairShift((), is_conclusive=False)
+INCONCLUSIVE = PairShift(0.0, 0.0, 0.0, np.zeros((2, 2)), is_conclusive=False)
 
 
 def overlap_strips(
@@ -134,76 +110,69 @@ def register_pair(
 
     Notes
     -----
-    1. Whole pixels: maxima of the normalised cross-correlation of what truly overlaps at each
+    1. Whole pixels: the peak of the normalised cross-correlation of what truly overlaps at each
        trial step (Padfield 2012), so a narrow strip is not pulled to the expected step.
-    2. Sub-pixel: maximum likelihood on log brightness over the overlap, with a smooth illumination
+    2. Sub-pixel: least squares on log brightness over the overlap, with a smooth illumination
        ratio (quadratic) fitted along, so vignetting does not move tiles.
-    3. Evidence: −n/2 log(1 − ρ²), n the number of independent pixels (Bartlett 1946): smooth
-       texture agrees by chance more easily than fine texture.
     """
     part_a, part_b, base = overlap_strips((first.shape[0], first.shape[1]), step_px, margin_px)
     strips = first[part_a], second[part_b]
-    if min(*strips[0].shape, *strips[1].shape) < MIN_SIDE_PX:
+    if min(*strips[0].shape, *strips[1].shape) < _MIN_SIDE_PX:
         return INCONCLUSIVE
+    a, b = _log_pair(*strips)
     offsets = tuple(
         np.arange(round(step) - margin_px, round(step) + margin_px + 1) - start
         for step, start in zip(step_px, base, strict=True)
     )
-    smooth_a, smooth_b = (even_contrast(_detrended(plane)) for plane in _log_pair(*strips, FINE_PX))
-    evidence, n_places = _evidence(smooth_a, smooth_b, offsets)
-    fine = _log_pair(*strips, _SPECKLE_PX)
-    found: list[Candidate] = []
-    for place in _peaks(evidence):
-        start = np.array([offsets[0][place[0]], offsets[1][place[1]]], dtype=np.float64)
-        fit = refine_offset(*fine, start)
-        if fit is None or np.abs(fit.offset_px - start).max() > _MOVED_PX:
-            continue
-        dy, dx = (float(v) for v in fit.offset_px + base - step_px)
-        if max(abs(dy), abs(dx)) > margin_px or any(
-            np.hypot(dy - c.dy_px, dx - c.dx_px) < _MERGE_PX for c in found
-        ):
-            continue
-        found.append(Candidate(dy, dx, fit.ncc, fit.information, fit.evidence))
-    found.sort(key=lambda c: -c.evidence)
-    return PairShift(tuple(found), is_conclusive=_is_sure(found, n_places))
+    evidence = _evidence(*_ncc(_detrended(a), _detrended(b), offsets))
+    row, column = (int(i) for i in np.unravel_index(int(np.argmax(evidence)), evidence.shape))
+    if evidence[row, column] <= 0:
+        return INCONCLUSIVE
+    start = np.array([offsets[0][row], offsets[1][column]], dtype=np.float64)
+    fit = _refine(a, b, start)
+    residual = None if fit is None else fit.offset_px + base - step_px
+    if fit is None or residual is None or np.abs(residual).max() > margin_px:
+        return INCONCLUSIVE
+    is_conclusive = fit.z >= SIGNIFICANT_Z and not _has_rival(evidence, row, column)
+    return PairShift(
+        float(residual[0]), float(residual[1]), fit.ncc, fit.information, is_conclusive
+    )
 
 
-def _is_sure(found: list[Candidate], n_places: float) -> bool:
-    """Whether the best stands out of its rivals and of what chance gives in so many places."""
-    if not found or found[0].ncc <= 0:
-        return False
-    against = np.array([np.log(n_places), *(c.evidence for c in found[1:])])
-    return found[0].evidence - float(np.logaddexp.reduce(against)) >= SURE
-
-
-def _evidence(
-    a: NDArray[np.float64], b: NDArray[np.float64], offsets: tuple[NDArray[np.int64], ...]
-) -> tuple[NDArray[np.float64], float]:
-    """Return the evidence at every offset, 0 for ρ ≤ 0, and how many independent offsets it has.
+def _evidence(ncc: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log likelihood ratio −n log(1 − ρ²) of "these match" against "these do not", 0 for ρ ≤ 0.
 
     Unlike ρ itself, it compares offsets whose overlaps are of unlike size.
     """
-    ncc, count = _ncc(a, b, offsets)
-    area = area_of_one_sample(a, b)
     rho = np.clip(ncc, 0, 0.9999)
-    evidence: NDArray[np.float64] = -0.5 * (count / area) * np.log1p(-(rho**2))
-    return evidence, max(evidence.size / area, 1.0)
+    ratio: NDArray[np.float64] = -(count / _INDEPENDENT_PX) * np.log1p(-(rho**2))
+    return ratio
 
 
-def _peaks(evidence: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-    """Yield the local maxima with the most evidence, the highest first."""
-    highest = maximum_filter(evidence, size=3, mode="constant", cval=0.0)
-    rows, columns = np.nonzero((evidence >= highest) & (evidence > 0))
-    order = np.argsort(-evidence[rows, columns], kind="stable")[:MAX_CANDIDATES]
-    yield from ((int(rows[i]), int(columns[i])) for i in order)
+def _has_rival(evidence: NDArray[np.float64], row: int, column: int) -> bool:
+    """Whether another local maximum is nearly as strong; a shoulder of the peak is none."""
+    highest = maximum_filter(evidence, size=5, mode="constant", cval=np.inf)
+    is_peak = evidence >= highest
+    is_peak[max(0, row - 2) : row + 3, max(0, column - 2) : column + 3] = False
+    if not is_peak.any():
+        return False
+    return bool(evidence[is_peak].max() > _RIVAL_SHARE * evidence[row, column])
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    offset_px: NDArray[np.float64]
+    ncc: float
+    z: float
+    information: NDArray[np.float64]
 
 
 def _log_pair(
-    a: NDArray[np.float32], b: NDArray[np.float32], smooth_px: float
+    a: NDArray[np.float32], b: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both strips as log brightness, with a floor that keeps the dark quiet."""
-    fine_a = gaussian_filter(a.astype(np.float64), smooth_px)
-    fine_b = gaussian_filter(b.astype(np.float64), smooth_px)
+    """Return both strips as smooth log brightness, with a floor that keeps the dark quiet."""
+    fine_a = gaussian_filter(a.astype(np.float64), FINE_PX)
+    fine_b = gaussian_filter(b.astype(np.float64), FINE_PX)
     bright = max(float(np.percentile(fine_a, 95)), float(np.percentile(fine_b, 95)), 1e-6)
     floor = _DARK_SHARE * bright
     return np.log(np.maximum(fine_a, 0) + floor), np.log(np.maximum(fine_b, 0) + floor)
@@ -211,6 +180,61 @@ def _log_pair(
 
 def _detrended(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values - gaussian_filter(values, COARSE_PX)
+
+
+def _refine(
+    a: NDArray[np.float64], b: NDArray[np.float64], offset: NDArray[np.float64]
+) -> _Fit | None:
+    """Gauss-Newton on a(p + offset) = b(p) + quadratic(p); None where too little overlaps.
+
+    The gradient is the mean of both images', whose noise is uncorrelated with the residual's to
+    first order: the solution is not pulled to whole pixels or to zero. Information: the gradients'
+    cross product a × b, to which the noise of either does not add.
+    """
+    for _ in range(_NEWTON_STEPS):
+        fields = _common_fields(a, b, offset)
+        if fields is None:
+            return None
+        moved, still, grad_a, grad_b = fields
+        gradient = (grad_a + grad_b) / 2
+        normal = gradient @ gradient.T
+        step = np.linalg.pinv(normal, rcond=1e-4, hermitian=True) @ (gradient @ (still - moved))
+        offset = offset + np.clip(step, -1.5, 1.5)
+        if np.abs(step).max() < _CONVERGED_PX:
+            break
+    size = float(np.sqrt((moved @ moved) * (still @ still)))
+    ncc = float(moved @ still) / max(size, 1e-30)
+    samples = max(len(moved) / _INDEPENDENT_PX - 6, 0)
+    noise = float(np.mean((still - moved) ** 2)) * _INDEPENDENT_PX
+    values, vectors = np.linalg.eigh((grad_a @ grad_b.T + grad_b @ grad_a.T) / 2)
+    information = (vectors * np.maximum(values, 0)) @ vectors.T / max(noise, 1e-12)
+    z = float(np.arctanh(np.clip(ncc, 0, 0.9999)) * np.sqrt(samples))
+    return _Fit(offset, ncc, z, information)
+
+
+def _common_fields(
+    a: NDArray[np.float64], b: NDArray[np.float64], offset: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...] | None:
+    """Return a moved onto b, b, and their gradients (2, n), less their best quadratic in (y, x)."""
+    low = np.maximum(0, np.ceil(-offset)).astype(int) + _BORDER_PX
+    high = (
+        np.minimum(b.shape, np.floor(np.array(a.shape) - 1 - offset) + 1).astype(int) - _BORDER_PX
+    )
+    if (high - low).min() < _MIN_SIDE_PX or np.prod(high - low) < _MIN_SAMPLES * _INDEPENDENT_PX:
+        return None
+    y, x = (np.arange(i, j) for i, j in zip(low, high, strict=True))
+    moved = np.asarray(
+        map_coordinates(a, np.meshgrid(y + offset[0], x + offset[1], indexing="ij"), order=3,
+                        mode="nearest")
+    )  # fmt: skip
+    still = b[low[0] : high[0], low[1] : high[1]]
+    flats = [moved, still, *np.gradient(moved), *np.gradient(still)]
+    u, v = (np.linspace(-1, 1, len(axis)) for axis in (y, x))
+    terms = [np.outer(u**i, v**j).ravel() for i, j in _QUADRATIC]
+    basis, _ = np.linalg.qr(np.stack(terms, axis=1))
+    rows = np.stack([flat.ravel() for flat in flats])
+    rows = rows - (rows @ basis) @ basis.T
+    return rows[0], rows[1], rows[2:4], rows[4:6]
 
 
 def _ncc(
@@ -236,7 +260,7 @@ def _ncc(
         return found
 
     count = np.rint(correlate(ones_a, ones_b))
-    enough = count >= MIN_PIXELS
+    enough = count >= _MIN_SAMPLES * _INDEPENDENT_PX
     n = np.maximum(count, 1)
     sum_a, sum_b = correlate(fa, ones_b), correlate(ones_a, fb)
     var_a = np.maximum(correlate(fa2, ones_b) - sum_a**2 / n, 0)

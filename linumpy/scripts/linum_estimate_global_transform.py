@@ -149,9 +149,8 @@ def _observe(
         shift = register_pair(images[0], images[1], step_px=stage[i], margin_px=margin)
         if not shift.is_conclusive:
             return None
-        best = shift.best
-        dy, dx = stage[i][0] + best.dy_px, stage[i][1] + best.dx_px
-        return Step(a[0] == b[0], dy, dx, best.information)
+        dy, dx = stage[i][0] + shift.dy_px, stage[i][1] + shift.dx_px
+        return Step(a[0] == b[0], dy, dx, shift.information)
 
     steps, counts = [], {grid.slice_id: [0, 0] for grid in grids}
     for done, (i, step) in enumerate(

@@ -414,14 +414,11 @@ def _pair(pair: stitch.Pair) -> dict[str, object]:
     return {
         "first": pair.first,
         "second": pair.second,
-        "dy_px": shift.best.dy_px,
-        "dx_px": shift.best.dx_px,
-        "ncc": shift.best.ncc,
+        "dy_px": shift.dy_px,
+        "dx_px": shift.dx_px,
+        "ncc": shift.ncc,
         "is_conclusive": shift.is_conclusive,
-        "sigma_px": _sigma(shift.best.information),
-        "candidates": [
-            {"dy_px": c.dy_px, "dx_px": c.dx_px, "evidence": c.evidence} for c in shift.candidates
-        ],
+        "sigma_px": _sigma(shift.information),
     }
 
 
@@ -461,7 +458,7 @@ def _tile_rows(found: Found) -> list[tile_table.TileRow]:
     for pair in found.pairs:
         if pair.shift.is_conclusive:
             for place in (pair.first, pair.second):
-                best[place] = max(best.get(place, 0.0), pair.shift.best.ncc)
+                best[place] = max(best.get(place, 0.0), pair.shift.ncc)
     (start_y_um, start_x_um), (_, y_um, x_um) = found.settings.position_um, found.native_um
     rows = []
     for place in sorted(found.start_px):

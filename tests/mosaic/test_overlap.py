@@ -32,7 +32,7 @@ def test_the_residual_is_true_minus_expected(residual, step):
     second = tile_at(anatomy, step[0] + residual[0], step[1] + residual[1], rng)
     found = register_pair(first, second, step_px=step, margin_px=10)
     assert found.is_conclusive
-    assert (found.best.dy_px, found.best.dx_px) == pytest.approx(residual, abs=0.2)
+    assert (found.dy_px, found.dx_px) == pytest.approx(residual, abs=0.2)
 
 
 def test_three_pixels_further_is_plus_three():
@@ -41,8 +41,8 @@ def test_three_pixels_further_is_plus_three():
     anatomy = scene(5, size=(140, 260))
     first, second = (tile_at(anatomy, 0, x, rng, n=100, vignette=0) for x in (0, 83))
     found = register_pair(first, second, step_px=(0, 80), margin_px=6)
-    assert found.best.dx_px == pytest.approx(3, abs=0.05)
-    step = round(80 + found.best.dx_px)
+    assert found.dx_px == pytest.approx(3, abs=0.05)
+    step = round(80 + found.dx_px)
     closed = np.abs(first[:, step:] - second[:, : 100 - step]).mean()
     left_open = np.abs(first[:, 80:] - second[:, :20]).mean()
     assert closed < 0.4 * left_open
@@ -61,7 +61,7 @@ def test_an_edge_says_nothing_along_itself():
     anatomy = np.repeat(scene(8)[:, :1], 220, axis=1)
     first, second = (tile_at(anatomy, y, x, rng, vignette=0) for y, x in ((0, 0), (2.0, 64)))
     found = register_pair(first, second, step_px=(0, 64), margin_px=8)
-    assert found.best.information[0, 0] > 30 * max(found.best.information[1, 1], 1e-9)
+    assert found.information[0, 0] > 30 * max(found.information[1, 1], 1e-9)
 
 
 def test_tiles_that_do_not_overlap_are_inconclusive():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from linumpy.mosaic.overlap import INCONCLUSIVE, Candidate, PairShift
+from linumpy.mosaic.overlap import INCONCLUSIVE, PairShift
 from linumpy.mosaic.stitch import (
     Pair,
     neighbours,
@@ -20,8 +20,7 @@ def pairs_of(true, *, sigma=0.05, rng=None, wrong=()):
             delta = delta + sigma * rng.standard_normal(2)
         if (first, second) in wrong:
             delta = delta + np.array([9.0, -8.0])
-        candidate = Candidate(*delta, 0.9, np.eye(2) / sigma**2, evidence=20.0)
-        shift = PairShift((candidate,), is_conclusive=True)
+        shift = PairShift(*delta, 0.9, np.eye(2) / sigma**2, is_conclusive=True)
         found.append(Pair(first, second, shift))
     return found
 
