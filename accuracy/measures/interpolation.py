@@ -54,11 +54,11 @@ class Case:
     @property
     def neighbours(self) -> Neighbours:
         """What the library is given."""
-        sources = (
+        before, after = (
             PlaneSource(name, len(planes), partial(_planes, planes))
             for name, planes in (("before", self.before), ("after", self.after))
         )
-        return Neighbours(*sources, self.interval_planes)
+        return Neighbours(before, after, self.interval_planes)
 
     @property
     def between(self) -> slice:
@@ -79,8 +79,9 @@ def _planes(planes: Planes, start: int, stop: int) -> Planes:
 def draw(seed: int) -> Case:
     """Draw tissue, its deformation, the sampling and the damage."""
     rng = np.random.default_rng([seed, 81])
-    kind: Kind = rng.choice(["deforming", "aligned", "unfit"], p=[0.4, 0.15, 0.45])
-    if kind == "unfit":
+    sort = str(rng.choice(["deforming", "aligned", "unfit"], p=[0.4, 0.15, 0.45]))
+    kind: Kind = "deforming" if sort == "deforming" else "aligned"
+    if sort == "unfit":
         kind = UNFIT[int(rng.integers(len(UNFIT)))]
     side = int(rng.integers(80, 121))
     interval = int(rng.integers(3, 9))
@@ -235,7 +236,9 @@ def likeness(made: Planes, truth: Planes) -> float:
     total = count = 0.0
     made, truth = (ndimage.gaussian_filter(planes, (0, 1, 1)) for planes in (made, truth))
     for one, two in zip(made, truth, strict=True):
-        _, score = structural_similarity(one, two, win_size=WINDOW_PX, data_range=span, full=True)
+        _, score = structural_similarity(  # type: ignore[no-untyped-call]
+            one, two, win_size=WINDOW_PX, data_range=span, full=True
+        )
         near = ndimage.binary_dilation(two > TISSUE, iterations=3)
         total, count = total + float(score[near].sum()), count + float(near.sum())
     return total / max(count, 1.0)

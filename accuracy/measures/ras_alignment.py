@@ -98,7 +98,7 @@ class _Body:
     def template(self) -> NDArray[np.float32]:
         """Return the atlas's voxels."""
         grid = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), -1).reshape(-1, 3)
-        return self.at(grid * STEP_MM).reshape(SHAPE)
+        return self.at((grid * STEP_MM).astype(np.float64)).reshape(SHAPE)
 
 
 def _place(

@@ -10,13 +10,12 @@ from accuracy.measure import Measure, Target, Trial
 from accuracy.mosaics import Mosaic, draw_mosaic, overlap_of
 from accuracy.statistics import quantile, rate, total
 from linumpy.mosaic.measure import Plan, measure_mosaic
-from linumpy.mosaic.overlap import PairShift, register_pair
+from linumpy.mosaic.overlap import register_pair
 from linumpy.mosaic.stitch import Pair, Refined, neighbours, refine_positions
 from linumpy.preproc.interface import water_level
 
 MAX_CORRECTION_PX = 10
 """The default of linum_process_slice.py --max_blend_refinement_px."""
-ORACLE_EVIDENCE = 100.0
 LEAST_WIDTH_PX, LEAST_TISSUE = 12, 0.5
 """An overlap that is at least so wide, and so far in tissue, must tell."""
 
@@ -56,12 +55,11 @@ def oracle_tiles(mosaic: Mosaic) -> Refined:
         step = np.subtract(mosaic.true_px[second], mosaic.true_px[first])
         expected = np.subtract(mosaic.stage_px[second], mosaic.stage_px[first])
         shift = register_pair(means[first], means[second], step_px=(step[0], step[1]), margin_px=1)
-        near = [
-            replace(c, dy_px=c.dy_px + off[0], dx_px=c.dx_px + off[1], evidence=ORACLE_EVIDENCE)
-            for c in shift.candidates[:1]
-            for off in [step - expected]
-        ]
-        pairs.append(Pair(first, second, PairShift(tuple(near), is_conclusive=True)))
+        off = step - expected
+        near = replace(
+            shift, dy_px=shift.dy_px + off[0], dx_px=shift.dx_px + off[1], is_conclusive=True
+        )
+        pairs.append(Pair(first, second, near))
     return refine_positions(
         sorted(mosaic.stage_px), pairs, max_correction_px=float(MAX_CORRECTION_PX)
     )

@@ -222,7 +222,8 @@ def trial(seed: int) -> Trial:
 
 def _deviation(brightness: Numbers) -> Numbers:
     logarithm = np.log(brightness)
-    return logarithm - logarithm.mean()
+    centred: Numbers = logarithm - logarithm.mean()
+    return centred
 
 
 def correlation(values: Values) -> float:

@@ -85,7 +85,7 @@ def test_a_voxel_leads_to_the_raw_pixel_that_was_planted_there(whole_run, truth,
         )
         errors.append(np.subtract(true_mm(truth, found), wanted) * 1000 / VOXEL_UM)
     assert {"01", "05"} <= seen
-    assert np.median(np.abs(errors), axis=0).max() <= 0.75
+    assert np.median(np.abs(errors), axis=0).max() <= 1.5 * RIG.unreported_jitter_um / VOXEL_UM
     assert np.abs(errors).max() <= 4 * RIG.unreported_jitter_um / VOXEL_UM
     assert np.abs(errors)[:, 0].max() <= 0.5  # depth
 
