@@ -81,8 +81,10 @@ $(ENGINE): workflows/engine/pom.xml workflows/engine/nextflow
 test-nextflow: setup  ## both workflows on the real engine against the local driver (minutes)
 	@if ! command -v java >/dev/null || { [ ! -x $(ENGINE) ] && ! command -v mvn >/dev/null; }; then \
 	    echo "NOT RUN: the workflow engine needs Java 17, and Maven to be brought here (make engine)"; \
+	elif ! $(MAKE) $(ENGINE); then \
+	    echo "NOT RUN: Maven could not bring the workflow engine (its reason stands above)"; \
 	else \
-	    $(MAKE) $(ENGINE) && LINUMPY_ENGINE=$(abspath $(ENGINE)) \
+	    LINUMPY_ENGINE=$(abspath $(ENGINE)) \
 	        $(BIN)/pytest -v -n 2 --dist loadgroup --durations=0 tests/workflows; \
 	fi
 
