@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue
+from linumpy.preproc.jump_groups import group_jumps, whole_fields
 from linumpy.preproc.stage_evidence import (
     MIN_FOR_SPREAD,
     Evidence,
@@ -31,7 +32,6 @@ from linumpy.preproc.stage_evidence import (
 Kind = Literal["spike", "tile_offset", "rehoming"]
 
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
-_RETURN_SIGMAS = 5.0  # errors along two axes that cancel leave less than this
 _DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
 
@@ -224,14 +224,14 @@ def _overrule_by_images(
 ) -> None:
     """Put the corrections that the images ask for into our own copy of the shifts."""
     stage = _Stage.read(steps, limits, images.wrong)
-    for group in _grouped(images, limits):
+    for group in group_jumps(images, limits):
         jumps = [_jump(steps[i], images.errors[i], stage, images.sigma_mm) for i in group]
         if len(group) > 1:
             # What was taken off must sum to zero: the report is right again afterwards.
             jumps = list(np.array(jumps) - np.mean(jumps, axis=0))
             names: list[Kind] = ["spike"] * len(group)
         else:
-            snapped = _snapped(jumps[0], limits)
+            snapped = whole_fields(jumps[0], limits)
             names = ["rehoming" if snapped is None else "tile_offset"]
             if _has_silent_partner(group[0], kinds, images):
                 names = ["spike"]
@@ -289,60 +289,12 @@ def _jump(step: Vectors, error: Vectors, stage: _Stage, sigma_mm: float) -> Vect
     return np.where(np.abs(error) > _SIGMAS * sigma_mm, jump, 0.0)
 
 
-def _grouped(images: Evidence, limits: Limits) -> list[list[int]]:
-    """Return the wrong rows in groups whose errors cancel, and the others alone.
-
-    Rows that follow each other are tried first, the fewest first: so a jump that stayed is not
-    taken for the way out of a spike that came back by itself. They may leave a motion of the
-    tissue, when none of them cancels sharply. Jumps with good rows between them are two events,
-    unless one undoes the other as well as the images can tell.
-    """
-    left, found = images.wrong, []
-    for is_sharp in (True, False):
-        for n in range(2, len(left) + 1):
-            start = 0
-            while start + n <= len(left):
-                group = left[start : start + n]
-                follows = group[-1] - group[0] == n - 1
-                if follows and _cancel(group, images, limits, is_sharp=is_sharp):
-                    found.append(group)
-                    left = left[:start] + left[start + n :]
-                else:
-                    start += 1
-    while left:
-        prefixes = (left[:n] for n in range(2, len(left) + 1))
-        cancelling = (rows for rows in prefixes if _cancel(rows, images, limits, is_sharp=True))
-        found.append(next(cancelling, left[:1]))
-        left = left[len(found[-1]) :]
-    return found
-
-
-def _cancel(group: list[int], images: Evidence, limits: Limits, *, is_sharp: bool) -> bool:
-    """Say whether errors cancel: ``is_sharp`` as well as the images can tell, else roughly."""
-    largest = np.hypot(*images.errors[group].T).max()
-    rest = np.hypot(*images.errors[group].sum(axis=0))
-    near = min(limits.contradiction_mm, limits.return_fraction * largest)
-    if is_sharp:
-        near = min(near, _RETURN_SIGMAS * images.sigma_mm * np.sqrt(len(group)))
-    return bool(rest < near)
-
-
 def _has_silent_partner(i: int, kinds: Sequence[Kind | None], images: Evidence) -> bool:
     """Say whether the stage's pattern has row ``i`` in a spike whose other row no image sees."""
     return kinds[i] == "spike" and any(
         0 <= j < len(kinds) and kinds[j] == "spike" and images.verdicts[j] == "inconclusive"
         for j in (i - 1, i + 1)
     )
-
-
-def _snapped(jump: Vectors, limits: Limits) -> Vectors | None:
-    """Return the jump as whole fields of view, where it is that on every axis that jumped."""
-    if limits.fov_xy_mm is None:
-        return None
-    n_fov = np.round(jump / limits.fov_xy_mm)
-    whole: Vectors = n_fov * limits.fov_xy_mm
-    near = np.abs(jump - whole) < limits.tile_fov_tolerance * np.array(limits.fov_xy_mm)
-    return whole if bool(n_fov.any()) and bool(near.all()) else None
 
 
 def _is_reliable(i: int, shift: Shift, step: Vectors, images: Evidence, limits: Limits) -> bool:

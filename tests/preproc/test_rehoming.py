@@ -218,6 +218,27 @@ class TestGroups:
         steps[6] -= (0.7, 0)
         assert self.named(steps, motions) == {3: "rehoming", 7: "rehoming"}
 
+    def test_fields_of_view_there_and_back_are_two_offsets(self):
+        "They cancel to the last digit, since both are whole fields."
+        motions = [*self.USUAL, *self.USUAL]
+        steps = np.array(motions)
+        steps[2] += (0.8, 0)
+        steps[5] -= (0.8, 0)
+        given_rows = rows(steps)
+        _, events = correct(
+            given_rows, limits=Limits(tile_fov_mm=(0.8,)), image_shifts=seen(given_rows, motions)
+        )
+        assert [(int(e.moving), e.kind) for e in events] == [(3, "tile_offset"), (6, "tile_offset")]
+
+    @pytest.mark.parametrize(("back", "kind"), [(5, "spike"), (9, "rehoming")])
+    def test_a_report_that_stays_wrong_for_long_has_lost_its_place(self, back, kind):
+        "Three slices that stood wrong alike are a spike, seven are not."
+        motions = [*self.USUAL, *self.USUAL]
+        steps = np.array(motions)
+        steps[2] += (0.7, 0.1)
+        steps[back] -= (0.7, 0.1)
+        assert self.named(steps, motions) == {3: kind, back + 1: kind}
+
     def test_a_jump_that_stayed_is_no_part_of_a_later_spike(self):
         "The spike's way in happens to be the jump's opposite; the spike comes back by itself."
         motions = [*self.USUAL, *self.USUAL]
