@@ -1,30 +1,64 @@
 """Which jumps of the stage's report belong together, and which are whole fields of view."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from linumpy.preproc.stage_evidence import Evidence, Limits, Vectors
+from linumpy.preproc.stage_evidence import MIN_FOR_SPREAD, Evidence, Limits, Vectors
 
 _RETURN_SIGMAS = 5.0  # errors along two axes that cancel leave less than this
+_USUAL_SIGMAS = 3.0  # steps that sum to less beside the usual ones have come back
 _SOON = 3  # rows from a jump to the one that undoes it: a few slices that stood wrong alike
 
 
-def group_jumps(images: Evidence, limits: Limits) -> list[list[int]]:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How the stage moves when nothing is wrong: the usual step and its scatter (inf: unknown)."""
+
+    usual: Vectors
+    sigma_mm: float
+
+    @classmethod
+    def read(cls, steps: Vectors, limits: Limits, wrong: list[int]) -> "Stage":
+        """Return what the rows that are neither long nor in ``wrong`` show."""
+        ordinary = np.hypot(*steps.T) <= limits.max_shift_mm
+        ordinary[wrong] = False
+        rows = steps[ordinary]
+        if len(rows) < MIN_FOR_SPREAD:
+            return cls(np.zeros(2), float("inf"))
+        # Not the MAD: a few equal steps would pass for a stage that never wavers.
+        return cls(np.median(rows, axis=0), max(float(rows.std(axis=0).max()), 1e-6))
+
+    def came_back(self, steps: Vectors) -> bool:
+        """Say whether several steps sum to as many usual ones: the report itself came back."""
+        n = len(steps)
+        if n < 2 or not np.isfinite(self.sigma_mm):  # noqa: PLR2004
+            return False
+        rest = np.abs(steps.sum(axis=0) - n * self.usual).max()
+        return bool(rest <= _USUAL_SIGMAS * self.sigma_mm * np.sqrt(n))
+
+
+def group_jumps(images: Evidence, limits: Limits, steps: Vectors, stage: Stage) -> list[list[int]]:
     """Return the wrong rows in groups whose errors cancel, and the others alone.
 
-    Rows that follow each other are tried first, the fewest first: so a jump that stayed is not
-    taken for the way out of a spike that came back by itself. They may leave a motion of the
-    tissue, when none of them cancels sharply. Jumps with good rows between them are one event
+    Rows that follow each other are tried first, the most first: so a jump that stayed is not
+    taken for the way out of a spike that came back by itself, nor the middle of a run for a
+    spike. They cancel sharply, or the report came back by itself; else they may leave a motion
+    of the tissue. Jumps with good rows between them are one event
     only where one soon undoes the other, as well as the images can tell: a report that stays
     wrong for longer, or by whole fields of view, has lost its place.
     """
     left, found = images.wrong, []
     for is_sharp in (True, False):
-        for n in range(2, len(left) + 1):
+        for n in range(len(left), 1, -1):
             start = 0
             while start + n <= len(left):
                 group = left[start : start + n]
                 follows = group[-1] - group[0] == n - 1
-                if follows and _cancel(group, images, limits, is_sharp=is_sharp):
+                if follows and (
+                    _cancel(group, images, limits, is_sharp=is_sharp)
+                    or stage.came_back(steps[group])
+                ):
                     found.append(group)
                     left = left[:start] + left[start + n :]
                 else:

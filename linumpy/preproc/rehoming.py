@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue
-from linumpy.preproc.jump_groups import group_jumps, whole_fields
+from linumpy.preproc.jump_groups import Stage, group_jumps, whole_fields
 from linumpy.preproc.stage_evidence import (
-    MIN_FOR_SPREAD,
     Evidence,
     ImageShift,
     Limits,
@@ -32,6 +31,7 @@ from linumpy.preproc.stage_evidence import (
 Kind = Literal["spike", "tile_offset", "rehoming"]
 
 _SIGMAS = 3.0  # an axis is corrected where its error stands out by this much
+_OUTLIER_SIGMAS = 5.0  # two estimates of one jump that differ by more: one of them is wrong
 _DECIMALS = 6  # of a corrected shift, mm: the stage reports no finer
 _NEAR = (-2, -1, 1, 2)  # rows whose median replaces a spike, without images
 
@@ -150,12 +150,12 @@ def _from_stage(
         is_solved = kinds[i] is not None and np.hypot(*corrected[i]) <= limits.max_shift_mm
         if verdicts[i] != "agree" and not is_solved:
             corrected[i], kinds[i] = _ordinary(steps, is_large, i), "spike"
-    _keep_sums(corrected, kinds, steps, _Stage.read(steps, limits, []))
+    _keep_sums(corrected, kinds, steps, Stage.read(steps, limits, []))
     return corrected, kinds
 
 
 def _keep_sums(
-    corrected: Vectors, kinds: Sequence[Kind | None], steps: Vectors, stage: "_Stage"
+    corrected: Vectors, kinds: Sequence[Kind | None], steps: Vectors, stage: Stage
 ) -> None:
     """Give the rows of each spike the sum that the report gives them, where it is an ordinary one.
 
@@ -223,9 +223,15 @@ def _overrule_by_images(
     limits: Limits,
 ) -> None:
     """Put the corrections that the images ask for into our own copy of the shifts."""
-    stage = _Stage.read(steps, limits, images.wrong)
-    for group in group_jumps(images, limits):
-        jumps = [_jump(steps[i], images.errors[i], stage, images.sigma_mm) for i in group]
+    stage = Stage.read(steps, limits, images.wrong)
+    for group in group_jumps(images, limits, steps, stage):
+        errors = images.errors[group]
+        if stage.came_back(steps[group]):
+            errors = _near_usual(steps[group], errors, stage, images.sigma_mm)
+        jumps = [
+            _jump(step, error, stage, images.sigma_mm)
+            for step, error in zip(steps[group], errors, strict=True)
+        ]
         if len(group) > 1:
             # What was taken off must sum to zero: the report is right again afterwards.
             jumps = list(np.array(jumps) - np.mean(jumps, axis=0))
@@ -260,25 +266,7 @@ def _settle_runs(
             corrected[i], kinds[i] = (whole - kept) / len(changed), kinds[run.longest] or "spike"
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """How the stage moves when nothing is wrong: the usual step and its scatter (inf: unknown)."""
-
-    usual: Vectors
-    sigma_mm: float
-
-    @classmethod
-    def read(cls, steps: Vectors, limits: Limits, wrong: list[int]) -> "_Stage":
-        ordinary = np.hypot(*steps.T) <= limits.max_shift_mm
-        ordinary[wrong] = False
-        rows = steps[ordinary]
-        if len(rows) < MIN_FOR_SPREAD:
-            return cls(np.zeros(2), float("inf"))
-        # Not the MAD: a few equal steps would pass for a stage that never wavers.
-        return cls(np.median(rows, axis=0), max(float(rows.std(axis=0).max()), 1e-6))
-
-
-def _jump(step: Vectors, error: Vectors, stage: _Stage, sigma_mm: float) -> Vectors:
+def _jump(step: Vectors, error: Vectors, stage: Stage, sigma_mm: float) -> Vectors:
     """Return the error of the stage's report, weighed from the images and from its usual step.
 
     Two estimates, error ± sigma_mm and step − usual ± sigma of the stage, weighed by their
@@ -287,6 +275,18 @@ def _jump(step: Vectors, error: Vectors, stage: _Stage, sigma_mm: float) -> Vect
     weight = stage.sigma_mm**-2 / (stage.sigma_mm**-2 + max(sigma_mm, 1e-6) ** -2)
     jump: Vectors = weight * (step - stage.usual) + (1 - weight) * error
     return np.where(np.abs(error) > _SIGMAS * sigma_mm, jump, 0.0)
+
+
+def _near_usual(steps: Vectors, errors: Vectors, stage: Stage, sigma_mm: float) -> Vectors:
+    """Return the errors of a spike no further from the stage's pattern than both estimates allow.
+
+    The report says by itself that it came back. Images that ask for steps unlike any other of the
+    stage's are misregistered: anatomy that fades out, a slice without contrast.
+    """
+    pattern = steps - stage.usual
+    reach = _OUTLIER_SIGMAS * np.hypot(sigma_mm, stage.sigma_mm)
+    near: Vectors = pattern + np.clip(errors - pattern, -reach, reach)
+    return near
 
 
 def _has_silent_partner(i: int, kinds: Sequence[Kind | None], images: Evidence) -> bool:

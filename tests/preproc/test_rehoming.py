@@ -239,6 +239,29 @@ class TestGroups:
         steps[back] -= (0.7, 0.1)
         assert self.named(steps, motions) == {3: kind, back + 1: kind}
 
+    def test_the_middle_of_a_run_is_no_spike_of_its_own(self):
+        "Three rows inside come near to cancelling; all five cancel sharply."
+        motions = [*self.USUAL, *self.USUAL]
+        steps = np.array(motions)
+        steps[3:8] += [(-1.1, 0.1), (1.0, 0.7), (-0.5, -0.35), (-0.48, -0.34), (1.08, -0.11)]
+        assert self.named(steps, motions) == dict.fromkeys(range(4, 9), "spike")
+
+    def test_images_that_are_off_do_not_undo_a_report_that_came_back(self):
+        "Anatomy fades out: the images are 0.3 mm off at both rows, and not by the same."
+        motions = np.array([*self.USUAL, *self.USUAL])
+        steps = motions.copy()
+        steps[4] += (0.9, 0.6)
+        steps[5] -= (0.9, 0.6)
+        off = motions.copy()
+        off[4] += (0.3, 0)
+        off[5] += (0.25, 0.1)
+        given_rows = rows(steps)
+        fixed, events = correct(given_rows, image_shifts=seen(given_rows, off))
+        assert [(int(e.moving), e.kind) for e in events] == [(5, "spike"), (6, "spike")]
+        path = np.cumsum(mm(fixed) - motions, axis=0)
+        np.testing.assert_allclose(path[5:], 0, atol=0.03)
+        assert np.abs(path).max() < 0.1
+
     def test_a_jump_that_stayed_is_no_part_of_a_later_spike(self):
         "The spike's way in happens to be the jump's opposite; the spike comes back by itself."
         motions = [*self.USUAL, *self.USUAL]
