@@ -7,7 +7,6 @@ towards the box, and continues as its mirror image where the box is deeper than 
 
 import functools
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,52 +22,6 @@ REAL_VOLUME = SHARED / "acquisitions" / "allen-coronal-9" / "truth_volume.npy"
 _GENERATORS = {"brain": brain, "vessels": vessels, "layers": layers}
 _REAL = {"real, cut along z": 0, "real, cut along y": 1, "real, cut along x": 2}
 KINDS = (*_GENERATORS, *_REAL)
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """A sampled anatomy: reflectivity, (z, y, x), float32, 0 outside, about 1 in bright tissue."""
-
-    volume: NDArray[np.float32]
-    spacing: Spacing
-    name: str
-
-
-def draw_anatomy(
-    rng: np.random.Generator,
-    shape: tuple[int, int, int] = (48, 160, 200),
-    spacing: Spacing | None = None,
-    *,
-    coverage: float = 1.0,
-    contrast: float = 1.0,
-) -> Anatomy:
-    """Return a volume of a drawn kind of anatomy.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (z, y, x) voxels.
-    spacing : Spacing, optional
-        Voxel size; 25 µm isotropic by default.
-    coverage, contrast
-        As in `draw_scene`.
-
-    Raises
-    ------
-    NotRun
-        If the real anatomy was drawn and is not there.
-    """
-    spacing = spacing or Spacing.from_um(25, 25, 25)
-    size = tuple(n * step for n, step in zip(shape, spacing.zyx_mm, strict=True))
-    scene = draw_scene(
-        rng,
-        (size[0], size[1], size[2]),
-        finest_um=1600 * spacing.x_mm,
-        coverage=coverage,
-        contrast=contrast,
-    )
-    axes = [(np.arange(n) + 0.5) * step for n, step in zip(shape, spacing.zyx_mm, strict=True)]
-    return Anatomy(scene.on_axes(*axes), spacing, scene.name)
 
 
 def draw_scene(

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile
@@ -65,20 +63,3 @@ def open_labels(path: str | Path, *, level: int = 0) -> Volume:
             f"{path}: it has no labels/{NAME}", hint="make the volume again with this version"
         )
     return open_volume(Path(path) / "labels" / NAME, level=level)
-
-
-def read_labels(labels: Volume, block: tuple[slice, ...]) -> NDArray[np.uint32]:
-    """Read part of a label volume.
-
-    Raises
-    ------
-    BadFile
-        If a chunk is broken.
-    """
-    try:
-        return np.asarray(labels.array[block], dtype=np.uint32)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise BadFile(
-            f"{labels.path}: a chunk cannot be read ({error})",
-            hint="make this volume again; running the same command does it",
-        ) from error

@@ -230,9 +230,20 @@ def read_block(volume: Volume, block: tuple[slice, ...] | None = None) -> np.nda
     BadFile
         If a chunk is broken; names the volume and the place.
     """
+    return read_stored(volume, block).astype(np.float32, copy=False)
+
+
+def read_stored(volume: Volume, block: tuple[slice, ...] | None = None) -> np.ndarray[Any, Any]:
+    """Read part of a volume in the type that it is stored in, or all of it.
+
+    Raises
+    ------
+    BadFile
+        If a chunk is broken; names the volume and the place.
+    """
     where = block if block is not None else (slice(None),) * 3
     try:
-        return np.asarray(volume.array[where], dtype=np.float32)
+        return np.asarray(volume.array[where])
     except (RuntimeError, ValueError, OSError) as error:
         raise BadFile(
             f"{volume.path}: a chunk in {_say(where)} cannot be read ({error})",

@@ -1,7 +1,7 @@
 """``tiles.csv``: where every tile was placed; one file per slice, and one of the whole run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
@@ -38,8 +38,7 @@ _COLUMNS = tuple(field.name for field in fields(TileRow))
 
 def write(path: str | Path, rows: Sequence[TileRow]) -> None:
     """Write the table of one slice."""
-    cells = {name: [_text(name, asdict(row)[name]) for row in rows] for name in _COLUMNS}
-    atomic.write_bytes(path, table.to_bytes(cells))
+    atomic.write_bytes(path, table.to_bytes(_cells(rows, _COLUMNS)))
 
 
 def read(path: str | Path) -> tuple[TileRow, ...]:
@@ -70,15 +69,18 @@ def join(path: str | Path, tables: Mapping[SliceId, Path]) -> None:
     MissingFile, BadFile
         As `read`.
     """
-    rows = [(slice_id, row) for slice_id in sorted(tables) for row in read(tables[slice_id])]
+    found = [(slice_id, row) for slice_id in sorted(tables) for row in read(tables[slice_id])]
+    rows = [row for _, row in found]
     cells = {
-        "slice_id": [str(slice_id) for slice_id, _ in rows],
-        "x": [str(row.col) for _, row in rows],
-        "y": [str(row.row) for _, row in rows],
+        "slice_id": [str(slice_id) for slice_id, _ in found],
+        "x": [str(row.col) for row in rows],
+        "y": [str(row.row) for row in rows],
     }
-    for name in _COLUMNS[2:]:
-        cells[name] = [_text(name, asdict(row)[name]) for _, row in rows]
-    atomic.write_bytes(path, table.to_bytes(cells))
+    atomic.write_bytes(path, table.to_bytes(cells | _cells(rows, _COLUMNS[2:])))
+
+
+def _cells(rows: Sequence[TileRow], columns: Sequence[str]) -> dict[str, list[str]]:
+    return {name: [_text(name, getattr(row, name)) for row in rows] for name in columns}
 
 
 def _text(name: str, value: object) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from linumpy.cli.runtime import Job
-from linumpy.errors import BadFile
 from linumpy.io import acquisition, atomic
+from linumpy.io.diagnostics import read_json
 from linumpy.pipeline import summary
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.steps import STEPS
@@ -47,14 +47,14 @@ def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) ->
 
     Raises
     ------
-    BadFile
+    MissingFile, BadFile
         If one of them cannot be read; names it.
     """
     given, seen = json.loads(text), acquisition.read(scan)
     parameters = given["parameters"]
     stages = [] if costs is None else [*_stages(costs)]
     if before is not None:
-        earlier = _read(before)
+        earlier: Any = read_json(before)
         parameters = {**earlier.get("parameters", {}), **parameters}
         done = {stage["stage"] for stage in stages}
         stages += [stage for stage in earlier.get("stages", ()) if stage["stage"] not in done]
@@ -87,7 +87,7 @@ def write(path: Path, told: Told, job: Job) -> None:
 def _stages(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield what each task cost; the commands that keep the record are no stages."""
     for path in sorted(folder.rglob("*done.json")):
-        done = _read(path)
+        done: Any = read_json(path)
         argv = shlex.split(done["command"])
         step = _step(argv)
         if step is None:
@@ -119,10 +119,3 @@ def _step(argv: list[str]) -> Step | None:
 
 def _place(stage: Mapping[str, Any]) -> tuple[int, int]:
     return _ORDER.index(stage["stage"]), int(stage["slice"] or -1)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise BadFile(f"{path}: not JSON ({error})", hint="make it again") from error

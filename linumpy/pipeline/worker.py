@@ -5,7 +5,6 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
-import resource
 import shlex
 import threading
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from linumpy.cli import machine, runtime
+from linumpy.cli import cost, machine, runtime
 from linumpy.errors import Defect, LinumpyError
 from linumpy.io import atomic, digest
 from linumpy.pipeline.task import Done, Task, is_current, read_done, write_begun, write_done
@@ -173,7 +172,7 @@ def _peak_bytes() -> int:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return cost.peak_bytes()
 
 
 def _end_with_parent(parent: int) -> None:

@@ -15,7 +15,6 @@ _PLATEAU = 5  # voxels under the step that say how bright its material is
 MIN_RATIO = 2.0
 """A surface is a place where brightness at least doubles within a few voxels."""
 _FLOOR_SHARE = 0.02
-_BRIGHT_TOP_SHARE = 0.5
 _MIN_CELLS = 6
 _EMPTY, _FULL = 0.1, 0.8  # shares of the step that count as water and as tissue
 _TILE_TERMS = ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2))

@@ -6,7 +6,7 @@ SimpleITK: ``docs/decisions/0005-registration-engine.md``. Where to start from w
 translation is large: `registration.phase`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -138,7 +138,8 @@ def refine_rigid(
     counts as information, so noise makes the error larger, as it must.
     """
     limits = bounds or Bounds()
-    pyramid = build_pyramid(fixed, moving)
+    levels = _even_levels(fixed, moving)
+    pyramid = _band_pairs(levels, fixed.shape)
     tried = [
         _descend(pyramid[-1], start, limits) for start in _spread(starts, limits, len(pyramid) > 1)
     ]
@@ -149,7 +150,7 @@ def refine_rigid(
         candidates.append(best)
     found = _combine(candidates)
     if found.is_found:
-        matched = _make_matched(fixed, moving, pyramid[0], found.motion)
+        matched = _make_matched(*levels[pyramid[0].scale], pyramid[0], found.motion)
         last = _descend(matched, found.motion, limits)
         if last.error_px < found.error_px:
             found = last
@@ -175,6 +176,11 @@ def _merit(fit: RigidFit) -> float:
 
 def build_pyramid(fixed: Plane, moving: Plane) -> list[BandPair]:
     """Return both planes, evened out and band-passed, finest level first."""
+    return _band_pairs(_even_levels(fixed, moving), fixed.shape)
+
+
+def _even_levels(fixed: Plane, moving: Plane) -> dict[int, tuple[MaskedPlane, MaskedPlane]]:
+    """Return both planes, evened out, by the scale of each level that is registered."""
     levels = [(even_out(fixed, "fixed"), even_out(moving, "moving"))]
     while True:
         shape = levels[-1][0].values.shape
@@ -185,8 +191,15 @@ def build_pyramid(fixed: Plane, moving: Plane) -> list[BandPair]:
         (i for i, level in enumerate(levels) if max(level[0].values.shape) <= FINEST_SIDE_PX),
         len(levels) - 1,
     )
-    centre = np.array(centre_of(fixed.shape))
-    return [_make_pair(*levels[i], centre, 2**i) for i in range(first, len(levels))]
+    return {2**i: levels[i] for i in range(first, len(levels))}
+
+
+def _band_pairs(
+    levels: Mapping[int, tuple[MaskedPlane, MaskedPlane]], shape: tuple[int, ...]
+) -> list[BandPair]:
+    """Return the levels band-passed; ``shape`` is that of the planes as they came."""
+    centre = np.array(centre_of(shape))
+    return [_make_pair(*level, centre, scale) for scale, level in levels.items()]
 
 
 def even_out(plane: Plane, name: str) -> MaskedPlane:
@@ -201,13 +214,13 @@ def even_out(plane: Plane, name: str) -> MaskedPlane:
     return MaskedPlane.of(np.log1p(positive / floor).astype(np.float32), has_data, name=name)
 
 
-def _make_matched(fixed: Plane, moving: Plane, finest: BandPair, motion: Motion) -> BandPair:
+def _make_matched(
+    fixed: MaskedPlane, moving: MaskedPlane, finest: BandPair, motion: Motion
+) -> BandPair:
     """Return the finest level under the filter that its own noise asks for, once it is aligned."""
-    planes = [even_out(fixed, "fixed"), even_out(moving, "moving")]
-    for _ in range(int(np.log2(finest.scale))):
-        planes = [plane.halve() for plane in planes]
     planes = [
-        MaskedPlane((p.values - p.smooth(SHADING_PX).values) * p.mask, p.mask) for p in planes
+        MaskedPlane((p.values - p.smooth(SHADING_PX).values) * p.mask, p.mask)
+        for p in (fixed, moving)
     ]
     local = Motion(motion.rotation_deg, motion.dx_px / finest.scale, motion.dy_px / finest.scale)
     cy, cx = finest.centre

@@ -82,12 +82,13 @@ def run(p: Params, job: Job) -> None:
 
 
 def _forward(p: Params, volume: "Volume") -> dict[str, Any]:
-    from linumpy.io.labels import open_labels, read_labels
+    from linumpy.io.labels import open_labels
+    from linumpy.io.omezarr import read_stored
     from linumpy.mosaic.locate import covering, to_raw
 
     voxel = _voxel(p, volume)
     block = tuple(slice(i, i + 1) for i in voxel)
-    label = int(read_labels(open_labels(p.out / VOLUME), block).item())
+    label = int(read_stored(open_labels(p.out / VOLUME), block).item())
     found: dict[str, Any] = {"voxel": list(voxel), "position_mm": _mm(volume, voxel)}
     if label == 0:
         return found | {"slice": None, "says": "no slice was measured here"}

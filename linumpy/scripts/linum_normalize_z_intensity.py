@@ -192,11 +192,12 @@ def _copy_labels(new: "NewVolume", stack: "Volume", levels: "list[Level]", job: 
 
     from linumpy.compute.walk import fill
     from linumpy.core.slice_id import parse_ids
-    from linumpy.io.labels import create_labels, open_labels, read_labels
+    from linumpy.io.labels import create_labels, open_labels
+    from linumpy.io.omezarr import read_stored
 
     labels = open_labels(stack.path)
     arrays = create_labels(new, levels, parse_ids(labels.attributes["interpolated_ids"]))
-    fill(arrays[0], partial(read_labels, labels), arrays[0].shards, workers=job.workers)
+    fill(arrays[0], partial(read_stored, labels), arrays[0].shards, workers=job.workers)
     return arrays
 
 
