@@ -81,7 +81,7 @@ def write_nifti(path: str | Path, image: Image, planes: Planes) -> None:
     with replacing(path) as partial, ExitStack() as stack:
         raw = stack.enter_context(partial.open("wb"))
         stream: IO[bytes] = raw
-        if Path(path).suffix == ".gz":
+        if Path(path).suffix.lower() == ".gz":
             zipped = gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0)
             stream = cast("IO[bytes]", stack.enter_context(zipped))
         stream.write(header)

