@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, stats
 
+from linumpy.registration.bands import even_out
 from linumpy.registration.pairwise import confidence_of, start_motions
-from linumpy.registration.refine import Bounds, RigidFit, even_out, refine_rigid
+from linumpy.registration.refine import Bounds, RigidFit, refine_rigid
 
 Array = np.ndarray
 Rng = np.random.Generator

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, ndimage
 
+from linumpy.registration.bands import BandPair, build_pyramid
 from linumpy.registration.planes import Motion, Plane, centre_of
 from linumpy.registration.refine import (
-    BandPair,
     Bounds,
     RigidFit,
-    build_pyramid,
     refine_rigid,
     weigh,
 )

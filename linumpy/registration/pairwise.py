@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from linumpy.errors import BadFile, BadValue
+from linumpy.registration.bands import even_out
 from linumpy.registration.phase import phase_shift
 from linumpy.registration.planes import MaskedPlane, Motion, Plane, centre_of
-from linumpy.registration.refine import Bounds, RigidFit, even_out, refine_rigid
+from linumpy.registration.refine import Bounds, RigidFit, refine_rigid
 
 InitialAlignment = Literal["none", "com", "gradient", "both"]
 Volume = NDArray[np.float32]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linumpy.registration.bands import even_out
 from linumpy.registration.pairwise import AGREE_BROAD_PX, AGREE_FINE_PX, AGREE_SIDE_PX
 from linumpy.registration.planes import MaskedPlane, Plane
-from linumpy.registration.refine import even_out
 
 LOOK_SIDE_PX, LOOK_SIGMA_PX = 256, 1.0
 """Size and smoothing at which planes are compared: anatomy, not speckle."""
