@@ -36,7 +36,7 @@ Keep = Annotated[
 ]
 LegacyOrientation = Annotated[
     bool,
-    tyro.conf.arg(help="old acquisitions: A-lines advance along -Y and B-scans along -X"),
+    tyro.conf.arg(help="old acquisitions: short for --tile_orientation up_left"),
 ]
 MaxBlendRefinement = Annotated[
     Pixels,
@@ -70,6 +70,22 @@ StageSignX = Annotated[
 StageSignY = Annotated[
     Literal[1, -1] | None,
     tyro.conf.arg(help="as --stage_sign_x, along y"),
+]
+TileOrientation = Annotated[
+    Literal[
+        "right_down",
+        "left_down",
+        "right_up",
+        "left_up",
+        "down_right",
+        "down_left",
+        "up_right",
+        "up_left",
+    ],
+    tyro.conf.arg(
+        help="where the A-lines and the B-scans of a tile advance: right is to larger columns, "
+        "down to larger rows"
+    ),
 ]
 UseGpu = Annotated[
     bool,

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from linumpy.core.slice_id import SliceId
-
-Orientation = Literal["standard", "legacy"]
-"""Standard: A-line → X, B-scan → Y. Legacy: the anti-transpose, for old acquisitions."""
+from linumpy.core.tile_orientation import STANDARD, TileOrientation
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class RigGeometry:
     lateral_um: XY
     step_x_mm: float | None
     step_y_mm: float | None
-    orientation: Orientation = "standard"
+    orientation: TileOrientation = STANDARD
     overlap_fraction: float | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from linumpy.core.geometry import XY, RigGeometry, Scan, SliceExtent, StageSign
 from linumpy.core.slice_id import SliceId
+from linumpy.core.tile_orientation import ALL
 from linumpy.errors import BadFile, LinumpyError, MissingFile
 from linumpy.io import atomic
 
@@ -82,10 +83,7 @@ def _slice(extent: SliceExtent) -> dict[str, object]:
 
 def _scan(content: Mapping[str, Any]) -> Scan:  # Any: JSON
     sign, step = content["stage_sign"], content["tile_step_mm"]
-    if content["orientation"] not in ("standard", "legacy") or not {sign["x"], sign["y"]} <= {
-        1,
-        -1,
-    }:
+    if content["orientation"] not in ALL or not {sign["x"], sign["y"]} <= {1, -1}:
         raise ValueError(f"orientation {content['orientation']!r}, stage_sign {sign}")
     rig = RigGeometry(
         stage_sign=StageSign(sign["x"], sign["y"]),

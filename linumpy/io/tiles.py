@@ -2,7 +2,8 @@
 
 Here: finding tiles, ``info.txt``, ``image_*.bin``, and writing tiles (the simulator's way out).
 Not here: what the positions mean (`linumpy.mosaic.grid`), the galvo (`linumpy.preproc.xyzcorr`).
-Pixels are (depth, A-line, B-scan), column-major as on disk; volumes are (z, y, x), see `to_zyx`.
+Pixels are (depth, A-line, B-scan), column-major as on disk; how they lie in a
+mosaic is `linumpy.core.tile_orientation`.
 """
 
 import os
@@ -28,8 +29,6 @@ __all__ = [
     "read_info",
     "read_tile",
     "slicing_interval_mm",
-    "to_zyx",
-    "to_zyx_legacy",
     "write_tile",
 ]
 
@@ -147,37 +146,6 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
     # The repeat index varies fastest among the frames.
     repeats = frames.reshape(info.nz, -1, info.n_repeat, info.ny, order="F")
     return np.asfortranarray(repeats.mean(axis=2, dtype=np.float32))
-
-
-def to_zyx(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a view as (z, y, x): A-line → X, B-scan → Y.
-
-    Parameters
-    ----------
-    pixels : array, shape (nz, A-lines, B-scans)
-
-    Returns
-    -------
-    array, shape (nz, B-scans, A-lines)
-    """
-    return pixels.transpose(0, 2, 1)
-
-
-def to_zyx_legacy(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a view as (z, y, x) for old acquisitions: the anti-transpose of `to_zyx`.
-
-    Their B-scans advance along −X and their A-lines along −Y:
-    ``out[d, i, j] = zyx[d, N₁ − 1 − j, N₂ − 1 − i]``.
-
-    Parameters
-    ----------
-    pixels : array, shape (nz, A-lines, B-scans)
-
-    Returns
-    -------
-    array, shape (nz, A-lines, B-scans)
-    """
-    return pixels[:, ::-1, ::-1]
 
 
 class PixelSequence(Sequence[NDArray[np.float32]]):

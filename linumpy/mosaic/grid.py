@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from linumpy.core.acquisition import Acquisition, RawSlice, Tile, TileInfo
-from linumpy.core.geometry import XY, Orientation, RigGeometry, SliceExtent, StageSign
+from linumpy.core.geometry import XY, RigGeometry, SliceExtent, StageSign
 from linumpy.core.shift import Shift
 from linumpy.core.slice_id import SliceId
+from linumpy.core.tile_orientation import STANDARD, TileOrientation, is_turned
 from linumpy.errors import BadFile, Suspicious, UnknownStageSign
 
 _STILL = 1e-3  # a stage that moves less than this fraction of the field of view per tile stands
@@ -39,7 +40,7 @@ def find_geometry(
     sign_x: int | None = None,
     sign_y: int | None = None,
     overlap_fraction: float = 0.2,
-    orientation: Orientation = "standard",
+    orientation: TileOrientation = STANDARD,
 ) -> RigGeometry:
     """Return the signs of the stage, the field of view and the tile step of an acquisition.
 
@@ -51,8 +52,8 @@ def find_geometry(
         Used instead of the slope.
     overlap_fraction : float
         Used only where no tile has a stage position; positions are then nominal.
-    orientation : {"standard", "legacy"}
-        Which raw axis is X.
+    orientation : TileOrientation
+        Which way the tiles lie.
 
     Raises
     ------
@@ -92,16 +93,16 @@ def find_geometry(
     )
 
 
-def tile_fov_mm(info: TileInfo, orientation: Orientation) -> XY:
+def tile_fov_mm(info: TileInfo, orientation: TileOrientation) -> XY:
     """Return the field of view of a tile along X and Y, mm."""
     along = XY(info.width_um / 1000, info.height_um / 1000)
-    return along if orientation == "standard" else XY(along.y, along.x)
+    return XY(along.y, along.x) if is_turned(orientation) else along
 
 
-def lateral_um(info: TileInfo, orientation: Orientation) -> XY:
+def lateral_um(info: TileInfo, orientation: TileOrientation) -> XY:
     """Return the pixel size along X and Y, µm."""
     along = XY(info.x_um, info.y_um)
-    return along if orientation == "standard" else XY(along.y, along.x)
+    return XY(along.y, along.x) if is_turned(orientation) else along
 
 
 def extent(raw_slice: RawSlice, rig: RigGeometry, *, stage_z_mm: float | None) -> SliceExtent:

@@ -7,8 +7,9 @@ pixels, 0 at its first edge. The raw file counts A-lines and B-scans.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from linumpy.core import tile_orientation
+from linumpy.core.tile_orientation import TileOrientation
 from linumpy.errors import BadValue
 
 Surface = Callable[[float, float, float, float], float]
@@ -50,7 +51,7 @@ class Scan:
     native_um: tuple[float, float, float]
     n_extra: int
     galvo_shift_px: int
-    orientation: Literal["standard", "legacy"]
+    orientation: TileOrientation
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,9 @@ def to_raw(
     _, step_y, step_x = scan.native_um
     y, x = (y_um - tile.y_um) / step_y, (x_um - tile.x_um) / step_x
     depth = _surface_px(tile, scan, surface, y, x) + below_um / scan.native_um[0]
-    a_line, b_scan = _scanned(scan, math.floor(y), math.floor(x))
+    a_line, b_scan = tile_orientation.to_raw(
+        scan.orientation, math.floor(y), math.floor(x), scan.tile_shape[1:]
+    )
     return RawPixel((a_line - scan.galvo_shift_px) % _sweep(scan), b_scan, depth)
 
 
@@ -108,7 +111,9 @@ def from_raw(
             f"A-line {pixel.a_line} of {tile.file} was recorded while the mirror went back",
             hint="it is not in the volume",
         )
-    row, column = _scanned(scan, a_line, pixel.b_scan)
+    row, column = tile_orientation.from_raw(
+        scan.orientation, a_line, pixel.b_scan, scan.tile_shape[1:]
+    )
     y, x = row + 0.5, column + 0.5
     _, step_y, step_x = scan.native_um
     below = (pixel.depth_px - _surface_px(tile, scan, surface, y, x)) * scan.native_um[0]
@@ -122,15 +127,7 @@ def _sweep(scan: Scan) -> int:
 def _kept(scan: Scan) -> tuple[int, int]:
     """Return how many A-lines and B-scans are kept."""
     _, ny, nx = scan.tile_shape
-    return (ny, nx) if scan.orientation == "legacy" else (nx, ny)
-
-
-def _scanned(scan: Scan, first: int, second: int) -> tuple[int, int]:
-    """Map (row, column) to (A-line, B-scan), and back: either map is its own inverse."""
-    if scan.orientation == "legacy":
-        n_a, n_b = _kept(scan)
-        return n_a - 1 - first, n_b - 1 - second
-    return second, first
+    return (ny, nx) if tile_orientation.is_turned(scan.orientation) else (nx, ny)
 
 
 def _surface_px(tile: PlacedTile, scan: Scan, surface: Surface, y: float, x: float) -> float:

@@ -19,6 +19,7 @@ from linumpy.cli.fields import (
     OverlapFraction,
     StageSignX,
     StageSignY,
+    TileOrientation,
 )
 from linumpy.cli.runtime import Job
 
@@ -61,6 +62,7 @@ class Params:
     stage_sign_x: StageSignX = None
     stage_sign_y: StageSignY = None
     overlap_fraction: OverlapFraction = 0.2
+    tile_orientation: TileOrientation = "right_down"
     legacy_orientation: LegacyOrientation = False
     sharding_factor: Count = 1
     """tiles per shard along x and y; more tiles per file need more memory"""
@@ -116,6 +118,7 @@ def run(p: Params, job: Job) -> None:
 def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
     """Return the slice, the rig's geometry and the cut interval."""
     from linumpy.core.slice_id import SliceId
+    from linumpy.core.tile_orientation import choose
     from linumpy.errors import BadValue
     from linumpy.io import acquisition as acquisition_file
     from linumpy.io import tiles
@@ -139,20 +142,21 @@ def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
         sign_x=p.stage_sign_x,
         sign_y=p.stage_sign_y,
         overlap_fraction=p.overlap_fraction,
-        orientation="legacy" if p.legacy_orientation else "standard",
+        orientation=choose(p.tile_orientation, is_legacy=p.legacy_orientation),
     )
     return _chosen(found, wanted), rig, tiles.slicing_interval_mm(found, roots)
 
 
 def _check_orientation(p: Params, rig: "RigGeometry") -> None:
+    from linumpy.core.tile_orientation import choose
     from linumpy.errors import BadValue
 
-    given = "legacy" if p.legacy_orientation else "standard"
+    given = choose(p.tile_orientation, is_legacy=p.legacy_orientation)
     if given != rig.orientation:
         raise BadValue(
-            f"--acquisition {p.acquisition} was made in {rig.orientation} orientation, "
-            f"this command would use {given}",
-            hint="give --legacy_orientation to both commands or to none",
+            f"--acquisition {p.acquisition} was made with tiles {rig.orientation}, "
+            f"this command would lay them {given}",
+            hint=f"give --tile_orientation {rig.orientation} to this command, too",
         )
 
 

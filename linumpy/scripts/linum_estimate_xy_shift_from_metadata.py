@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from linumpy.cli.command import Command, Product, Source
-from linumpy.cli.fields import LegacyOrientation, OverlapFraction, StageSignX, StageSignY
+from linumpy.cli.fields import (
+    LegacyOrientation,
+    OverlapFraction,
+    StageSignX,
+    StageSignY,
+    TileOrientation,
+)
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -30,12 +36,14 @@ class Params:
     stage_sign_x: StageSignX = None
     stage_sign_y: StageSignY = None
     overlap_fraction: OverlapFraction = 0.2
+    tile_orientation: TileOrientation = "right_down"
     legacy_orientation: LegacyOrientation = False
 
 
 def run(p: Params, job: Job) -> None:
     """Headers → extents → shifts."""
     from linumpy.core.geometry import Scan
+    from linumpy.core.tile_orientation import choose
     from linumpy.io import acquisition as acquisition_file
     from linumpy.io import shifts, tiles
     from linumpy.io.interval import stage_z_mm
@@ -48,7 +56,7 @@ def run(p: Params, job: Job) -> None:
         sign_x=p.stage_sign_x,
         sign_y=p.stage_sign_y,
         overlap_fraction=p.overlap_fraction,
-        orientation="legacy" if p.legacy_orientation else "standard",
+        orientation=choose(p.tile_orientation, is_legacy=p.legacy_orientation),
     )
     extents = {
         slice_id: grid.extent(raw_slice, rig, stage_z_mm=stage_z_mm(raw_slice))

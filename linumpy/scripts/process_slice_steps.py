@@ -374,7 +374,7 @@ def _details(found: Found) -> dict[str, object]:
             "native_um": found.native_um,
             "n_extra": mosaic.get("n_extra", 0),
             "galvo_shift_px": mosaic.get("galvo_shift_px", 0),
-            "orientation": mosaic.get("orientation", "standard"),
+            "orientation": mosaic.get("orientation", "right_down"),
         },
         "surface": {
             "depth_vox": model.surface.depth_vox,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linumpy.core.acquisition import TileInfo
+from linumpy.core.tile_orientation import to_zyx
 from linumpy.errors import BadFile, BadValue, MissingFile, UnknownSlice
 from linumpy.io import info as info_file
 from linumpy.io import interval, tiles
@@ -218,7 +219,7 @@ def test_bytes_are_column_major(tmp_path):
     assert read.shape == (4, 8, 3)
     for q in (0, 5, 37, 95):
         assert read[q % 4, q // 4 % 8, q // 32] == q
-    assert tiles.to_zyx(read)[1, 2, 3] == read[1, 3, 2]
+    assert to_zyx(read)[1, 2, 3] == read[1, 3, 2]
 
 
 @pytest.mark.parametrize("n_files", [1, 2, 3])
@@ -317,17 +318,6 @@ def test_writing_refuses_what_it_could_not_read(tmp_path):
     with pytest.raises(BadValue, match="n_files=4; allowed: 1 to 3"):
         tiles.write_tile(tmp_path / "tile_x0_y0_z0", pixels(info), info, n_files=4)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_legacy_is_the_anti_transpose():
-    "Domain facts 1.5: out[d, i, j] = in[d, N1 - 1 - j, N2 - 1 - i]."
-    raw = np.random.default_rng(1).random((2, 4, 3), dtype=np.float32)
-    zyx = tiles.to_zyx(raw)
-    turned = tiles.to_zyx_legacy(raw)
-    assert turned.shape == (2, 4, 3)
-    for i in range(4):
-        for j in range(3):
-            np.testing.assert_array_equal(turned[:, i, j], zyx[:, 3 - 1 - j, 4 - 1 - i])
 
 
 def test_pixel_sequence_opens_on_demand(tmp_path):

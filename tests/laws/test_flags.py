@@ -77,6 +77,7 @@ TRIES = {
     "stage_sign_x": Try(-1, "estimate_xy_shift"),
     "stage_sign_y": Try(-1, "estimate_xy_shift"),
     "overlap_fraction": Try(0.3, "estimate_xy_shift", prepare="without_positions"),
+    "tile_orientation": Try("left_up", "create_mosaic_grid"),
     "legacy_orientation": Try(True, "create_mosaic_grid"),
     "exclude": Try("02", "generate_slice_config"),
     "exclude_first": Try(2, "generate_slice_config"),

@@ -160,7 +160,7 @@ def test_legacy_orientation_turns_the_field_of_view():
     "A-lines along Y: the width of a tile is its extent along Y."
     raw = [tile(0, x, y, (x, y), width_um=900, nx=30) for x in (0, 1) for y in (0, 1)]
     with pytest.warns(Suspicious, match="do not overlap"):
-        rig = grid.find_geometry(acquisition(raw), orientation="legacy")
+        rig = grid.find_geometry(acquisition(raw), orientation="up_left")
     assert rig.fov_mm == XY(0.75, 0.9)
     assert rig.lateral_um == XY(25, 30)
 

@@ -13,7 +13,7 @@ from linumpy.pipeline import linum_record_run, record_run
 
 RIG = RigGeometry(
     stage_sign=StageSign(1, 1), fov_mm=XY(1.0, 1.0), lateral_um=XY(10.0, 10.0),
-    step_x_mm=0.8, step_y_mm=0.8, orientation="standard", overlap_fraction=0.2,
+    step_x_mm=0.8, step_y_mm=0.8, orientation="right_down", overlap_fraction=0.2,
 )  # fmt: skip
 LINES = {
     "a/slice_config.csv.done.json": "linum_interpolate_missing_slice.py --finalise --fragments x",

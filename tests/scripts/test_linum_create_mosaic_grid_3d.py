@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from linumpy.core import tile_orientation
 from linumpy.core.acquisition import TileInfo
 from linumpy.io import galvo_json, omezarr, slice_config, tiles
 from linumpy.scripts import linum_estimate_xy_shift_from_metadata as estimate
@@ -115,7 +116,7 @@ def test_the_acquisition_file_carries_sign_and_interval(call, tmp_path, sign):
         call, tmp_path, "--acquisition", tmp_path / "acquisition.json", "--legacy_orientation", "-f"
     )
     assert code == 2
-    assert "was made in standard orientation" in said
+    assert "was made with tiles right_down" in said
 
 
 def test_legacy_orientation(call, tmp_path):
@@ -128,6 +129,19 @@ def test_legacy_orientation(call, tmp_path):
     assert volume.spacing.zyx_um == pytest.approx((4.0, 20.0, 40.0))
     block = omezarr.read_block(volume)[:, :NX, NY : 2 * NY]
     np.testing.assert_array_equal(block, kept[0, 1][:, ::-1, ::-1].transpose(0, 2, 1))
+
+
+@pytest.mark.filterwarnings("ignore:tiles are:linumpy.errors.Suspicious")  # when turned
+@pytest.mark.parametrize("orientation", tile_orientation.ALL)
+def test_each_orientation_lays_the_tiles(call, tmp_path, orientation):
+    "The pixels of a place are the raw tile, turned and mirrored as the flag says."
+    kept = write_tiles(tmp_path / "raw", places=[(0, 0), (0, 1), (1, 0)])
+    out, code, _ = make(call, tmp_path, "--tile_orientation", orientation)
+    assert code == 0
+    turned = tile_orientation.to_zyx(kept[0, 1].transpose(0, 2, 1), orientation)
+    _, ny, nx = turned.shape
+    block = omezarr.read_block(omezarr.open_volume(out))[:, :ny, nx : 2 * nx]
+    np.testing.assert_array_equal(block, turned)
 
 
 def test_repeated_frames_and_several_files(call, tmp_path):

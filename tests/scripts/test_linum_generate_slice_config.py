@@ -44,7 +44,7 @@ def write_acquisition(path, ids, never, depths):
     content = {
         "slice_ids": ids, "never_acquired": never, "stage_sign": {"x": 1, "y": 1},
         "tile_fov_mm": {"x": 1.0, "y": 1.0}, "tile_step_mm": {"x": 0.8, "y": 0.8},
-        "lateral_um": {"x": 50.0, "y": 50.0}, "orientation": "standard",
+        "lateral_um": {"x": 50.0, "y": 50.0}, "orientation": "right_down",
         "overlap_fraction": None, "n_extra": 12, "axial_um": None, "slicing_interval_mm": 0.2,
         "slices": {key: extent | {"nz": depth} for key, depth in zip(ids, depths, strict=True)},
     }  # fmt: skip

@@ -10,7 +10,7 @@ from linumpy.scripts import linum_start_record
 
 RIG = RigGeometry(
     stage_sign=StageSign(1, 1), fov_mm=XY(1.0, 1.0), lateral_um=XY(10.0, 10.0),
-    step_x_mm=0.8, step_y_mm=0.8, orientation="standard", overlap_fraction=0.2,
+    step_x_mm=0.8, step_y_mm=0.8, orientation="right_down", overlap_fraction=0.2,
 )  # fmt: skip
 
 
