@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from linumpy.compute.blocks import ordered_map
 from linumpy.compute.resample import overlap_matrix, resample_axis
-from linumpy.mosaic.overlap import INCONCLUSIVE, register_pair
+from linumpy.mosaic.overlap import INCONCLUSIVE, PairShift, register_pair
 from linumpy.mosaic.stitch import Pair, Place, neighbours
 
 _MIN_OVERLAP_PX = 2
@@ -34,12 +34,16 @@ class Plan:
         Size (y, x) of a pixel of the overview, native pixels, ≥ 1.
     margin_px : int
         Largest error of the stage that is looked for; 0 registers nothing.
+    known : mapping, optional
+        (first, second) → what their overlap said of another contrast of the same tiles; then
+        nothing is registered.
     """
 
     n_cells: int
     patch_px: tuple[int, int]
     overview_px: tuple[int, int]
     margin_px: int
+    known: Mapping[tuple[Place, Place], PairShift] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,9 @@ def _compare(
     a, b = first.summary.place, second.summary.place
     step = (stage_px[b][0] - stage_px[a][0], stage_px[b][1] - stage_px[a][1])
     shift = INCONCLUSIVE
-    if plan.margin_px:
+    if plan.known is not None:
+        shift = plan.known.get((a, b), INCONCLUSIVE)
+    elif plan.margin_px:
         shift = register_pair(
             first.projection, second.projection, step_px=step, margin_px=plan.margin_px
         )

@@ -39,7 +39,7 @@ def check_parameters(name: str, text: str) -> None:
             f"{', '.join(f'--{key}' for key in unknown)}: no such parameter of {workflow.file}",
             hint=f"did you mean --{near[0]}?" if near else "--help lists all",
         )
-    values = _values(kind, given)
+    values = from_json(kind, given)
     missing = [n for n, f in fields.items() if _is_missing(f) and n not in values]
     if missing:
         raise BadValue(f"--{missing[0]} is missing", hint="--help lists all parameters")
@@ -49,12 +49,11 @@ def check_parameters(name: str, text: str) -> None:
     check_atlas(values.get("atlas"), values.get("input_orientation"))
 
 
-def _is_missing(field: dataclasses.Field[Any]) -> bool:
-    return runtime.default_of(field) is dataclasses.MISSING
+def from_json(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as values of ``kind``'s fields, from what the engine or run.json holds.
 
-
-def _values(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was given, lists as tuples; what is empty is left to its default."""
+    Lists become tuples, texts paths where the field is one; what is empty is left to its default.
+    """
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for key, value in given.items():
@@ -69,6 +68,10 @@ def _values(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
         else:
             values[key] = value
     return values
+
+
+def _is_missing(field: dataclasses.Field[Any]) -> bool:
+    return runtime.default_of(field) is dataclasses.MISSING
 
 
 def _text(key: str, part: object) -> object:

@@ -102,7 +102,7 @@ def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
 def _look(p: Any) -> State:
     acquisition = tiles.discover(p.raw)
     layout = Layout(Path(p.out).absolute())
-    _check_out(layout.out, p.raw)
+    check_out(layout.out, p.raw)
     found = interval.slicing_interval_mm(acquisition, [p.raw])
     chosen = interval.choose_mm(found, p.slicing_interval_mm, where=p.raw)
     state = State(
@@ -120,7 +120,14 @@ def _look(p: Any) -> State:
     return state
 
 
-def _check_out(out: Path, raw: Path) -> None:
+def check_out(out: Path, raw: Path) -> None:
+    """Refuse an OUT in RAW, a file, or a folder of other things.
+
+    Raises
+    ------
+    BadValue
+        Nothing was touched.
+    """
     if raw.resolve() in (out.resolve(), *out.resolve().parents):
         raise BadValue(f"OUT {out} lies in RAW", hint="choose a folder outside the raw data")
     if out.exists() and not out.is_dir():

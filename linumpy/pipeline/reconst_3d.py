@@ -27,7 +27,9 @@ from linumpy.stack.shifts import build_cumulative_shifts
 
 RECORD = "slice_config.csv"
 VOLUMES = ("fixed_volume", "moving_volume")
-_UNWIRED: dict[str, Any] = dict.fromkeys(("diagnostics", "manifest_entry", "preview"))  # Any: None
+_UNWIRED: dict[str, Any] = dict.fromkeys(
+    ("placement", "diagnostics", "manifest_entry", "preview")
+)  # Any: None
 _INTERPOLATION_FILES = (
     "slice_before",
     "slice_after",
@@ -105,6 +107,8 @@ def _plan_process(step: Step, state: State) -> list[Task]:
             out_slice=out.processed(slice_id),
             shifts=path,
             input_transform=None,
+            placement=None,
+            brightness="normalized",
             keep_intermediate=None,
         )
         for slice_id in used
@@ -262,6 +266,7 @@ def _plan_normalize_z(step: Step, state: State) -> list[Task]:
             in_zarr=out.stage("stack") / "stack.ome.zarr",
             out_zarr=out.volume,
             n_serial_slices=None,
+            derived_from=None,
         )
     ]
 
@@ -312,7 +317,15 @@ STEPS = (
         linum_process_slice.COMMAND,
         _plan_process,
         over="slice",
-        wired=("in_mosaic", "out_slice", "shifts", "input_transform", "keep_intermediate"),
+        wired=(
+            "in_mosaic",
+            "out_slice",
+            "shifts",
+            "input_transform",
+            "placement",
+            "brightness",
+            "keep_intermediate",
+        ),
     ),
     Step(
         "bring_to_common_space",
@@ -366,7 +379,7 @@ STEPS = (
         linum_normalize_z_intensity.COMMAND,
         _plan_normalize_z,
         # our stacks say where their slices are
-        wired=("in_zarr", "out_zarr", "n_serial_slices"),
+        wired=("in_zarr", "out_zarr", "n_serial_slices", "derived_from"),
     ),
     Step(
         "align_to_ras",

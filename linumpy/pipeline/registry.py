@@ -5,12 +5,22 @@ import pkgutil
 
 from linumpy import scripts
 from linumpy.cli.command import AnyCommand
-from linumpy.pipeline import linum_check_parameters, linum_reconstruct, linum_record_run
+from linumpy.pipeline import (
+    linum_apply_transforms,
+    linum_check_parameters,
+    linum_reconstruct,
+    linum_record_run,
+)
 
 
 def commands() -> dict[str, AnyCommand]:
     """Return name → command, for all of ``linumpy.scripts`` and ``linumpy.pipeline``."""
     names = [m.name for m in pkgutil.iter_modules(scripts.__path__) if m.name.startswith("linum_")]
     found = [importlib.import_module(f"linumpy.scripts.{name}").COMMAND for name in names]
-    drivers = [linum_check_parameters.COMMAND, linum_record_run.COMMAND, linum_reconstruct.COMMAND]
+    drivers = [
+        linum_apply_transforms.COMMAND,
+        linum_check_parameters.COMMAND,
+        linum_reconstruct.COMMAND,
+        linum_record_run.COMMAND,
+    ]
     return {command.name: command for command in [*found, *drivers]}

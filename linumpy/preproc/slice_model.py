@@ -79,11 +79,19 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where another contrast of the same tiles found the surface, and how deep it was kept."""
+
+    surface: Surface
+    n_planes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SliceModel:
     """What turns measured brightness into normalised reflectivity.
 
     value = clip((brightness − background) / field · axial gain · attenuation gain − agarose, 0)
-    / divisor, at most 1.
+    / divisor, at most ``ceiling``.
     """
 
     surface: Surface
@@ -97,6 +105,7 @@ class SliceModel:
     agarose: NDArray[np.float32]
     divisor: float
     plane_um: float
+    ceiling: float = 1.0
 
     @property
     def depth_um(self) -> NDArray[np.float64]:
@@ -109,7 +118,7 @@ class SliceModel:
         stitched: NDArray[np.float32],
         slope: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Return planes corrected for depth, without agarose, 0 to 1.
+        """Return planes corrected for depth, without agarose, 0 to ``ceiling``.
 
         Parameters
         ----------
@@ -124,11 +133,15 @@ class SliceModel:
             value *= attenuation_gain(slope, self.depth_um, strength=self.strength)
         value -= self.agarose[:, None, None]
         value /= np.float32(self.divisor)
-        return np.clip(value, 0, 1, out=value)
+        return np.clip(value, 0, self.ceiling, out=value)
 
 
 def estimate_model(
-    cells: Cells, overlaps: OverlapBrightness, sampling: Sampling, wanted: Wanted
+    cells: Cells,
+    overlaps: OverlapBrightness,
+    sampling: Sampling,
+    wanted: Wanted,
+    cut: Cut | None = None,
 ) -> SliceModel:
     """Estimate every correction of a slice, each on what the ones before it leave.
 
@@ -139,13 +152,15 @@ def estimate_model(
         From tissue that two tiles saw, background removed.
     sampling : Sampling
     wanted : Wanted
+    cut : Cut, optional
+        Default: found in the cells.
 
     Raises
     ------
     BadFile
         If there is no signal, or fewer than one plane lies under the surface.
     """
-    surface = fit_surface(surface_depths(cells.profiles), cells.y_px, cells.x_px, cells.v, cells.u)
+    surface = cut.surface if cut else _find_surface(cells)
     depth = surface.at(cells.y_px, cells.x_px, cells.v, cells.u)
     below = _below(cells, depth)
     if not (below > 0).any():
@@ -158,7 +173,9 @@ def estimate_model(
     below = below * gain
     levels = find_levels(below[below > 0])
     is_tissue = below > levels.threshold
-    n_planes = _n_planes(cells.profiles.shape[0], depth[is_tissue], sampling)
+    n_planes = (
+        cut.n_planes if cut else _n_planes(cells.profiles.shape[0], depth[is_tissue], sampling)
+    )
     planes = _planes(cells.profiles, cells, depth, n_planes, sampling) * gain
     profile = np.ones(n_planes)
     if wanted.axial_profile:
@@ -188,6 +205,50 @@ def estimate_model(
         (patches - agarose[:, None])[:, is_tissue], percentile=wanted.clip_percentile
     )
     return replace(model, agarose=agarose, divisor=divisor)
+
+
+def keep_measured(cells: Cells, sampling: Sampling, cut: Cut | None = None) -> SliceModel:
+    """Return the model that changes no value: slices of it hold what the tiles hold, ≥ 0.
+
+    Parameters
+    ----------
+    cells : Cells
+    sampling : Sampling
+    cut : Cut, optional
+        Default: found in the cells.
+
+    Raises
+    ------
+    BadFile
+        If fewer than one plane lies under the surface.
+    """
+    surface = cut.surface if cut else _find_surface(cells)
+    depth = surface.at(cells.y_px, cells.x_px, cells.v, cells.u)
+    below = _below(cells, depth)
+    threshold = find_levels(below[below > 0]).threshold
+    n_planes = (
+        cut.n_planes
+        if cut
+        else _n_planes(cells.profiles.shape[0], depth[below > threshold], sampling)
+    )
+    return SliceModel(
+        surface=surface,
+        n_planes=n_planes,
+        background=0.0,
+        field=FlatField(),
+        profile=np.ones(n_planes),
+        slopes=NO_SLOPE,
+        strength=0.0,
+        levels=Levels(0.0, threshold + cells.background),
+        agarose=np.zeros(n_planes, np.float32),
+        divisor=1.0,
+        plane_um=sampling.resolution_um,
+        ceiling=np.inf,
+    )
+
+
+def _find_surface(cells: Cells) -> Surface:
+    return fit_surface(surface_depths(cells.profiles), cells.y_px, cells.x_px, cells.v, cells.u)
 
 
 def _below(cells: Cells, depth: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,11 +47,13 @@ class PlaneSource:
     """A slice that is read some planes at a time.
 
     ``read(start, stop)`` returns an array of shape (stop − start, y, x), float32, 0 outside data.
+    ``may_be_dark``: planes of zeros are no error; a second contrast may show nothing there.
     """
 
     name: str
     n_planes: int
     read: Callable[[int, int], Volume]
+    may_be_dark: bool = False
 
     def blocks(self, start: int, stop: int) -> Iterator[Plane]:
         """Yield the planes from ``start`` up to ``stop``; holds `BLOCK_PLANES` of them."""
@@ -284,7 +286,7 @@ def mean_plane(source: PlaneSource, start: int, n: int) -> Plane:
             total, count = np.zeros(plane.shape), np.zeros(plane.shape)
         total += np.where(has_data, plane, 0)
         count += has_data
-    if total is None or count is None or not count.any():
+    if total is None or count is None or not (source.may_be_dark or count.any()):
         raise BadFile(
             f"{source.name}: planes {start} to {start + n - 1} hold no data",
             hint="look at this slice; make it again, or set use=false for it",

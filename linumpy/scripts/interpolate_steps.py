@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from linumpy.core.slice_id import SliceId
+from linumpy.errors import BadFile
 from linumpy.io import table
-from linumpy.io.diagnostics import Json, Metrics, to_json, write_metrics
+from linumpy.io.diagnostics import Json, Metrics, read_json, to_json, write_metrics
 from linumpy.io.omezarr import Level, Volume, create
 from linumpy.io.slice_config import Rows
+from linumpy.registration.affine import Affine2D
 from linumpy.registration.planes import Plane
 from linumpy.report.panels import Panel, overlay, to_png
 from linumpy.stack import interpolate
@@ -121,6 +124,46 @@ def explain(
     if morph.reason is None:
         found |= _explain_planes(neighbours, morph, gates)
     return {name: to_json(value) for name, value in found.items()}
+
+
+def read_morph(path: Path) -> Morph:
+    """Return the morph that `explain` wrote of another contrast.
+
+    Raises
+    ------
+    MissingFile, BadFile
+        If there is no such file, or it holds no morph that was made.
+    """
+    said: Any = read_json(path)
+    if said.get("fallback_reason") is not None:
+        raise BadFile(f"{path}: no morph was made ({said['fallback_reason']})")
+    try:
+        return Morph(
+            None,
+            ref_before=int(said["ref_before"]),
+            ref_after=int(said["ref_after"]),
+            search_ncc=said["search_ncc"],
+            pre_ncc=said["pre_reg_ncc"],
+            post_ncc=said["post_reg_ncc"],
+            band_pre=said["band_agreement_before"],
+            band_post=said["band_agreement_after"],
+            shorter_px=int(said["canvas_shorter_px"]),
+            affine=_affine(said["affine_matrix"], said["affine_translation"]),
+            fitted=_affine(said["fitted_matrix"], said["fitted_translation"]),
+            identity_reason=said["identity_reason"] or "",
+            rigid_motion_px=said["rigid_motion_px"],
+            rigid_error_px=said["rigid_error_px"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadFile(
+            f"{path}: holds no morph ({type(error).__name__} {error})",
+            hint="interpolate the slice of the first contrast again",
+        ) from error
+
+
+def _affine(matrix: list[list[float]], translation: list[float]) -> Affine2D:
+    """Return a map as `explain` wrote it, on (x, y), on (y, x)."""
+    return Affine2D(np.array(matrix)[::-1, ::-1].copy(), np.array(translation)[::-1].copy())
 
 
 def _explain_planes(neighbours: Neighbours, morph: Morph, gates: Gates) -> dict[str, object]:

@@ -64,6 +64,8 @@ class Params:
     slicing_interval_mm: SlicingInterval = None
     slice_id: str | None = None
     """id of the missing slice; default: the one in the name of OUTPUT"""
+    placement: SourceFlag = None
+    """what the stage wrote of another contrast of these slices: it is morphed as that one was"""
     diagnostics: ProductFlag = None
     """numbers behind the decision; default: beside OUTPUT"""
     manifest_entry: ProductFlag = None
@@ -88,6 +90,8 @@ def run(p: Params, job: Job) -> None:
 
 
 def _interpolate(p: Params, job: Job) -> None:
+    from functools import partial
+
     from linumpy.io import atomic
     from linumpy.io.slice_folder import find_interval_mm, open_slices
     from linumpy.scripts import interpolate_steps as steps
@@ -98,9 +102,12 @@ def _interpolate(p: Params, job: Job) -> None:
     volumes = open_slices(sources)
     before, after = volumes.values()
     interval_planes = find_interval_mm(volumes, p.slicing_interval_mm) / before.spacing.z_mm
-    neighbours = Neighbours(plane_source(before), plane_source(after), interval_planes)
+    read = partial(plane_source, may_be_dark=p.placement is not None)
+    neighbours = Neighbours(read(before), read(after), interval_planes)
     gates, morph = _gates(p), None
-    if p.method == "zmorph":
+    if p.placement is not None and p.method == "zmorph":
+        morph = steps.read_morph(p.placement)
+    elif p.method == "zmorph":
         threshold = before.attributes.get("tissue_threshold")
         morph = plan_morph(neighbours, gates, tissue_threshold=threshold)
     reason = morph.reason if morph else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Interval
 
-from linumpy.cli.command import Command, Count, Fraction, Product, Source
+from linumpy.cli.command import Command, Count, Fraction, Product, Source, SourceFlag
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -55,13 +55,15 @@ class Params:
     """intensity above which a voxel is tissue; default: as the stack says, else above 0"""
     pyramid_resolutions: tuple[float, ...] = (10.0, 25.0, 50.0, 100.0)
     """voxel sizes of the coarser levels, µm; those not above the stack's own are left out"""
+    derived_from: SourceFlag = None
+    """derived_from.json of a second contrast: the run that placed it, kept with the volume"""
 
 
 def run(p: Params, job: Job) -> None:
     """Find the factors, write the levels, say what was done."""
     from linumpy.compute.pyramid import Grid, fill_coarser, fill_coarser_labels, plan_levels
     from linumpy.io.atomic import write_json
-    from linumpy.io.diagnostics import to_json
+    from linumpy.io.diagnostics import read_json, to_json
     from linumpy.io.labels import has_labels
     from linumpy.io.levels import make_level
     from linumpy.io.omezarr import create, open_volume
@@ -82,6 +84,8 @@ def run(p: Params, job: Job) -> None:
     )
     grids = plan_levels(Grid(stack.shape, stack.spacing, stack.origin_mm), p.pyramid_resolutions)
     attributes = {**stack.attributes, "kind": "volume", "z_normalization": p.mode}
+    if p.derived_from is not None:
+        attributes["derived_from"] = read_json(p.derived_from)
     levels = [make_level(grid.shape, grid.spacing, grid.origin_mm) for grid in grids]
     with create(p.out_zarr, levels, attributes=attributes) as new:
         counts = _write_base(new, stack, factors, threshold, job)

@@ -1,7 +1,7 @@
 """Turn a mosaic grid into a corrected, stitched and normalised slice, in one pass."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Interval
 
@@ -48,6 +48,8 @@ class Params:
     """cut interval, mm; default: what the mosaic says"""
     input_transform: SourceFlag = None
     """tile positions from a 2×2 transform (linum_estimate_global_transform.py), not the stage"""
+    placement: SourceFlag = None
+    """what the stage wrote of another contrast of these tiles: it is placed as that one was"""
     refine_positions: bool = True
     """refine tile positions by what overlaps show"""
     max_blend_refinement_px: MaxBlendRefinement = 10.0
@@ -59,6 +61,8 @@ class Params:
     """correct what a neighbourhood attenuates beyond the shared profile"""
     attenuation_strength: Fraction = 1.0
     """share of that attenuation that is corrected"""
+    brightness: Literal["normalized", "as_measured"] = "normalized"
+    """corrected and brought to 0 … 1, or what the tiles hold, only placed and blended"""
     keep_intermediate: ProductFlag = None
     """folder for what each step found, for debugging"""
     use_gpu: UseGpu = True
@@ -70,9 +74,13 @@ def run(p: Params, job: Job) -> None:
     from linumpy.errors import BadFile
     from linumpy.io.mosaic_tiles import open_mosaic_tiles
     from linumpy.preproc.slice_model import Wanted
+    from linumpy.scripts import process_slice_placement as placement
     from linumpy.scripts import process_slice_steps as steps
 
     grid = open_mosaic_tiles(p.in_mosaic, slicing_interval_mm=p.slicing_interval_mm)
+    placed = None if p.placement is None else placement.read(p.placement)
+    if placed is not None:
+        placement.check_fits(placed, grid, resolution_um=p.resolution)
     settings = steps.Settings(
         resolution_um=p.resolution,
         depth_um=p.crop_interface_out_depth,
@@ -83,12 +91,15 @@ def run(p: Params, job: Job) -> None:
             attenuation_strength=p.attenuation_strength if p.attenuation else 0.0,
             clip_percentile=p.clip_percentile_upper,
         ),
-        position_um=_position_um(p, grid),
+        position_um=placed.position_um if placed else _position_um(p, grid),
         workers=job.workers,
         progress=job.progress,
+        placed=placed,
+        brightness=p.brightness,
     )
     try:
-        found = steps.measure_slice(grid, _start_px(p, grid), settings)
+        start_px = placed.start_px if placed else _start_px(p, grid)
+        found = steps.measure_slice(grid, start_px, settings)
     except BadFile as error:
         raise BadFile(f"slice {grid.slice_id}: {error.message}", hint=error.hint) from error
     steps.log_decisions(found)

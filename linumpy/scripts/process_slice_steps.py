@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import image
@@ -20,8 +20,11 @@ from linumpy.mosaic import blend, measure, stitch
 from linumpy.mosaic.stitch import Place, Refined
 from linumpy.preproc import illumination, interface, normalize, slice_model
 from linumpy.preproc.slice_model import SliceModel
+from linumpy.scripts import process_slice_placement
+from linumpy.scripts.process_slice_placement import Placement
 
 log = logging.getLogger(__name__)
+Brightness = Literal["normalized", "as_measured"]
 CHUNK = (16, 128, 128)
 STRIP_CHUNKS = 6
 """Chunks that a strip of columns is wide, and a shard: what is held does not grow with a slice."""
@@ -34,7 +37,7 @@ _PREVIEW_PX = 512
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command's parameters say, in values."""
+    """What the command's parameters say, in values; ``placed``: where another contrast was put."""
 
     resolution_um: float
     depth_um: float
@@ -43,6 +46,8 @@ class Settings:
     position_um: tuple[float, float]
     workers: int
     progress: Callable[[float, float], None]
+    placed: Placement | None = None
+    brightness: Brightness = "normalized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def measure_slice(
     BadFile
         If a tile cannot be read, or nothing lies under a surface.
     """
-    native_um = grid.volume.spacing.zyx_um
+    native_um, placed = grid.volume.spacing.zyx_um, settings.placed
     n_tiles = len(start_px)
     summaries, overlaps = measure.measure_mosaic(
         grid.read_tile,
@@ -87,19 +92,14 @@ def measure_slice(
         progress=lambda done: settings.progress(done, 2 * n_tiles),
     )
     pairs = tuple(overlap.pair for overlap in overlaps)
-    refined = stitch.refine_positions(
-        sorted(start_px), pairs, max_correction_px=float(settings.margin_px)
+    refined = (
+        placed.refined
+        if placed
+        else stitch.refine_positions(
+            sorted(start_px), pairs, max_correction_px=float(settings.margin_px)
+        )
     )
-    model = slice_model.estimate_model(
-        _cells(summaries, start_px, grid.tile_shape),
-        illumination.OverlapBrightness(
-            np.concatenate([o.first for o in overlaps] or [np.zeros((0, 2))]),
-            np.concatenate([o.second for o in overlaps] or [np.zeros((0, 2))]),
-            np.concatenate([o.ratio for o in overlaps] or [np.zeros(0)]),
-        ),
-        slice_model.Sampling(native_um, settings.resolution_um, settings.depth_um),
-        settings.wanted,
-    )
+    model = _model(_cells(summaries, start_px, grid.tile_shape), overlaps, native_um, settings)
     position_um = {
         place: (
             settings.position_um[0] + (start_px[place][0] + c[0]) * native_um[1],
@@ -115,13 +115,7 @@ def measure_slice(
         resolution_um=settings.resolution_um,
     )
     overview, start = _overview(summaries, position_um, model, grid, settings)
-    mask = normalize.tissue_mask(
-        overview,
-        threshold=model.levels.threshold,
-        smooth_px=1.0,
-        margin_px=max(2, round(_MARGIN_UM / (OVERVIEW_VOXELS * settings.resolution_um))),
-        min_area_px=round((_DUST_UM / (OVERVIEW_VOXELS * settings.resolution_um)) ** 2),
-    )
+    mask = placed.mask if placed else _tissue(overview, model, settings)
     return Found(grid, settings, start_px, refined, pairs, model, canvas, mask, overview, start)
 
 
@@ -161,6 +155,10 @@ def write_products(
     atomic.write_json(
         f"{stem}_process.json",
         diagnostics.to_json({"slice_id": found.grid.slice_id, "parameters": parameters, **details}),
+    )
+    atomic.write_bytes(
+        process_slice_placement.mask_path(Path(f"{stem}_process.json")),
+        process_slice_placement.draw_mask(found.mask),
     )
     diagnostics.write_metrics(f"{stem}_process_metrics.json", _metrics(found, path))
     tile_table.write(f"{stem}_tiles.csv", _tile_rows(found))
@@ -217,8 +215,13 @@ def _plan(native_um: tuple[float, float, float], settings: Settings) -> measure.
     overview = [
         max(1, round(OVERVIEW_VOXELS * settings.resolution_um / step)) for step in native_um[1:]
     ]
+    placed = settings.placed
     return measure.Plan(
-        _N_CELLS, (patch[0], patch[1]), (overview[0], overview[1]), settings.margin_px
+        _N_CELLS,
+        (patch[0], patch[1]),
+        (overview[0], overview[1]),
+        settings.margin_px,
+        {(pair.first, pair.second): pair.shift for pair in placed.pairs} if placed else None,
     )
 
 
@@ -242,6 +245,25 @@ def _cells(
         grid=(len(summaries), n, n),
         background=float(np.median(water)) if water else 0.0,
     )
+
+
+def _model(
+    cells: slice_model.Cells,
+    overlaps: Sequence[measure.PairSummary],
+    native_um: tuple[float, float, float],
+    settings: Settings,
+) -> SliceModel:
+    placed = settings.placed
+    cut = slice_model.Cut(placed.surface, placed.n_planes) if placed else None
+    sampling = slice_model.Sampling(native_um, settings.resolution_um, settings.depth_um)
+    if settings.brightness == "as_measured":
+        return slice_model.keep_measured(cells, sampling, cut)
+    brightness = illumination.OverlapBrightness(
+        np.concatenate([o.first for o in overlaps] or [np.zeros((0, 2))]),
+        np.concatenate([o.second for o in overlaps] or [np.zeros((0, 2))]),
+        np.concatenate([o.ratio for o in overlaps] or [np.zeros(0)]),
+    )
+    return slice_model.estimate_model(cells, brightness, sampling, settings.wanted, cut)
 
 
 def _overview(
@@ -273,6 +295,19 @@ def _overview(
     )
     (band,) = blend.blend(tiles, canvas, n_planes=1, band_rows=canvas.shape[0])
     return band.values[0], (canvas.rows[0], canvas.columns[0])
+
+
+def _tissue(
+    overview: NDArray[np.float32], model: SliceModel, settings: Settings
+) -> NDArray[np.bool_]:
+    pixel_um = OVERVIEW_VOXELS * settings.resolution_um
+    return normalize.tissue_mask(
+        overview,
+        threshold=model.levels.threshold,
+        smooth_px=1.0,
+        margin_px=max(2, round(_MARGIN_UM / pixel_um)),
+        min_area_px=round((_DUST_UM / pixel_um) ** 2),
+    )
 
 
 def _bands(
@@ -406,6 +441,13 @@ def _details(found: Found) -> dict[str, object]:
             "rejected": refined.rejected,
             "pairs": [_pair(pair) for pair in found.pairs],
         },
+        "placement": process_slice_placement.describe(
+            resolution_um=found.settings.resolution_um,
+            position_um=found.settings.position_um,
+            n_planes=model.n_planes,
+            start_px=found.start_px,
+            refined=refined,
+        ),
     }
 
 

@@ -20,6 +20,7 @@ MAY = {
     "io/tiles.py": ({"open", "tofile"}, PARTIAL),
     "io/export.py": ({"TiffWriter", "open"}, PARTIAL),
     "scripts/process_slice_steps.py": ({"save", "imsave"}, f"{PARTIAL}, or {IN_MEMORY}"),
+    "scripts/process_slice_placement.py": ({"imsave"}, IN_MEMORY),
     "scripts/linum_simulate_acquisition.py": ({"save"}, PARTIAL),
     "scripts/linum_estimate_global_transform.py": ({"save"}, IN_MEMORY),
     "scripts/rehoming_steps.py": ({"savefig"}, IN_MEMORY),

@@ -10,7 +10,7 @@ process process_slice {
 
     output:
     tuple val(slice_id), path("slice_z${slice_id}_normalize.ome.zarr"), optional: true, emit: slice
-    path "slice_z${slice_id}_*.{json,png}", optional: true, emit: diagnostics
+    path "slice_z${slice_id}_*.{json,png,csv}", optional: true, emit: diagnostics
     path "process_slice/*", optional: true, emit: failure
     path '*.done.json', optional: true, emit: cost
 
