@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from tile_phantom import Plant, write_mosaic
 
 from linumpy.cli import runtime
@@ -53,7 +54,6 @@ def test_another_contrast_lies_on_the_first(first, tmp_path):
     """
     write_mosaic(tmp_path / "mosaic_grid_3d_z03.ome.zarr", PLANT)
     array = omezarr.open_volume(tmp_path / "mosaic_grid_3d_z03.ome.zarr")
-    import zarr
 
     zarr.open_array(array.path / "0")[...] = 7.0
     second = process(
