@@ -42,6 +42,19 @@ MaxBlendRefinement = Annotated[
     Pixels,
     tyro.conf.arg(help="largest error of a tile position that is looked for, native pixels"),
 ]
+MoreRaw = Annotated[
+    tuple[Path, ...],
+    tyro.conf.arg(
+        help="further folders of raw tiles of the same acquisition, which was stopped and went on"
+    ),
+]
+OnDuplicate = Annotated[
+    Literal["newest", "first"] | None,
+    tyro.conf.arg(
+        help="of a tile found twice take the one written last, or that of the raw folder given "
+        "first; default: it is an error that names both"
+    ),
+]
 OverlapFraction = Annotated[
     float,
     Interval(ge=0, lt=1),

@@ -1,10 +1,14 @@
 """What the raw headers say: tiles, slices, the acquisition. No pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
+
+_PIXEL_BYTES = 4  # float32
+INCOMPLETE = "incomplete: "
+"""The note of a slice whose tiles are not all there yet begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,16 @@ class TileInfo:
     def y_um(self) -> float:
         """Lateral sampling along the B-scans, µm."""
         return self.height_um / self.ny
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame on disk: ``nz`` depths of every A-line, galvo return included."""
+        return self.nz * (self.nx + self.n_extra) * _PIXEL_BYTES
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of a whole tile on disk, repeats included."""
+        return self.frame_bytes * self.ny * self.n_repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +87,45 @@ class RawSlice:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The last slice of an acquisition that has stopped, or still runs.
+
+    Parameters
+    ----------
+    slice_id : SliceId
+        The slice.
+    said : str
+        What was found, for people; the same wherever the raw data lie.
+    note : str
+        What the record says of a slice that is left out for it; empty for one that is used as it is
+        and for one without any readable tile, which does not count as seen yet.
+    is_written : bool
+        A tile is being written just now; whoever keeps the slice all the same gets half a tile.
+    """
+
+    slice_id: SliceId
+    said: str
+    note: str = ""
+    is_written: bool = False
+
+    def advice(self, *, is_kept: bool) -> str:
+        """Return what was found, what is done about it and what the user can do."""
+        if not self.note and self.is_written:
+            return f"{self.said}; run the same command again when it is there"
+        if not self.note or (is_kept and not self.is_written):
+            return f"{self.said}; it is used as it is"
+        keep = "" if self.is_written else f", or take it as it is with --keep {self.slice_id}"
+        return (
+            f"{self.said}; the slice is left out: run the same command again when it is there{keep}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Acquisition:
     """Every slice that was seen, in the order of ids."""
 
     slices: Mapping[SliceId, RawSlice]
+    unfinished: tuple[Unfinished, ...] = field(default=())
 
     @property
     def ids(self) -> tuple[SliceId, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from linumpy.core.acquisition import Unfinished
 from linumpy.core.slice_id import SliceId
 from linumpy.core.tile_orientation import STANDARD, TileOrientation
 
@@ -68,3 +69,4 @@ class Scan:
     n_extra: int
     axial_um: float | None
     slicing_interval_mm: float | None
+    unfinished: tuple[Unfinished, ...] = ()

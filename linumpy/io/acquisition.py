@@ -1,10 +1,12 @@
 """``acquisition.json``: what the raw headers said, for the stages that never see raw tiles."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from linumpy.core.acquisition import Unfinished
 from linumpy.core.geometry import XY, RigGeometry, Scan, SliceExtent, StageSign
 from linumpy.core.slice_id import SliceId
 from linumpy.core.tile_orientation import ALL
@@ -31,6 +33,7 @@ def write(path: str | Path, scan: Scan) -> None:
             "n_extra": scan.n_extra,
             "axial_um": scan.axial_um,
             "slicing_interval_mm": scan.slicing_interval_mm,
+            "unfinished": [dataclasses.asdict(one) for one in scan.unfinished],
             "slices": {slice_id: _slice(extent) for slice_id, extent in scan.extents.items()},
         },
     )
@@ -101,6 +104,17 @@ def _scan(content: Mapping[str, Any]) -> Scan:  # Any: JSON
         n_extra=int(content["n_extra"]),
         axial_um=_number(content["axial_um"]),
         slicing_interval_mm=_number(content["slicing_interval_mm"]),
+        # files of earlier versions do not have it
+        unfinished=tuple(_unfinished(one) for one in content.get("unfinished", ())),
+    )
+
+
+def _unfinished(value: Mapping[str, Any]) -> Unfinished:  # Any: JSON
+    return Unfinished(
+        slice_id=SliceId(value["slice_id"]),
+        said=str(value["said"]),
+        note=str(value["note"]),
+        is_written=bool(value["is_written"]),
     )
 
 

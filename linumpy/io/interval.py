@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from linumpy.core.acquisition import Acquisition, RawSlice
@@ -41,7 +41,7 @@ def slicing_interval_mm(acquisition: Acquisition, roots: Iterable[str | Path] = 
     """
     sources = [
         ("stage z of info.txt", _from_stage(acquisition)),
-        *_from_metadata(acquisition),
+        *_from_metadata(acquisition, list(map(Path, roots))),
         *_from_state(roots),
     ]
     known = [(name, value) for name, value in sources if value is not None]
@@ -96,11 +96,22 @@ def _from_stage(acquisition: Acquisition) -> float | None:
     return interval or None
 
 
-def _from_metadata(acquisition: Acquisition) -> list[tuple[str, float]]:
-    """Return the median of what the slices' metadata.json say; one slice may be cut thicker."""
-    found: list[tuple[Path, float]] = []
+def _from_metadata(acquisition: Acquisition, roots: Sequence[Path]) -> list[tuple[str, float]]:
+    """Return the median of what the slices' metadata.json say, for each raw folder that has one.
+
+    One slice may be cut thicker; the sessions of one acquisition may not.
+    """
+    by_root: dict[Path | None, list[Path]] = {}
     for raw_slice in acquisition.slices.values():
-        parent = raw_slice.tiles[0].folder.parent
+        for parent in dict.fromkeys(tile.folder.parent for tile in raw_slice.tiles):
+            root = next((root for root in roots if parent.is_relative_to(root)), None)
+            by_root.setdefault(root, []).append(parent)
+    return [one for parents in by_root.values() for one in _median_of(parents)]
+
+
+def _median_of(parents: Iterable[Path]) -> list[tuple[str, float]]:
+    found: list[tuple[Path, float]] = []
+    for parent in parents:
         for path in (parent / "metadata.json", parent.parent / "metadata.json"):
             value = _read_thickness(path)
             if value is not None:

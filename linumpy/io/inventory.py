@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linumpy.core.acquisition import Acquisition
+from linumpy.core.acquisition import Acquisition, Unfinished
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, MissingFile
 from linumpy.io import acquisition, omezarr, shifts
@@ -18,13 +18,15 @@ class Inventory:
     """The slices of an acquisition, ids ascending.
 
     ``never_acquired`` are ids between seen ones that have no tile; ``depth_px`` is the number of
-    axial samples where the input says it; ``n_extra`` the galvo-return A-lines, 0 if not said.
+    axial samples where the input says it; ``n_extra`` the galvo-return A-lines, 0 if not said;
+    ``unfinished`` what the last slice lacks while an acquisition has stopped, or still runs.
     """
 
     ids: tuple[SliceId, ...]
     never_acquired: tuple[SliceId, ...] = ()
     depth_px: Mapping[SliceId, int] = field(default_factory=dict)
     n_extra: int = 0
+    unfinished: tuple[Unfinished, ...] = ()
 
     def joined(self, other: "Inventory") -> "Inventory":
         """Return the slices of two views of one acquisition."""
@@ -35,6 +37,7 @@ class Inventory:
             tuple(sorted(missing)),
             {**self.depth_px, **other.depth_px},
             max(self.n_extra, other.n_extra),
+            tuple(dict.fromkeys((*self.unfinished, *other.unfinished))),
         )
 
 
@@ -55,8 +58,8 @@ def in_shifts(path: str | Path) -> Inventory:
     ids = named | set(scan.extents)
     depths = {key: extent.nz for key, extent in scan.extents.items()}
     missing = set(scan.never_acquired) - ids
-    found = Inventory(tuple(sorted(ids)), tuple(sorted(missing)), depths, scan.n_extra)
-    return _some(found, path)
+    known = tuple(sorted(ids)), tuple(sorted(missing))
+    return _some(Inventory(*known, depths, scan.n_extra, scan.unfinished), path)
 
 
 def in_tiles(raw: Acquisition) -> Inventory:
@@ -67,6 +70,7 @@ def in_tiles(raw: Acquisition) -> Inventory:
         raw.never_acquired,
         {key: info.nz for key, info in first.items()},
         max(info.n_extra for info in first.values()),
+        raw.unfinished,
     )
 
 

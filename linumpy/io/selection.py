@@ -4,6 +4,7 @@ from collections.abc import Collection
 from itertools import pairwise
 
 from linumpy.core import fate
+from linumpy.core.acquisition import INCOMPLETE
 from linumpy.core.slice_id import SliceId
 from linumpy.io import slice_config
 from linumpy.io.slice_config import RowsLike
@@ -31,6 +32,15 @@ def failures(rows: RowsLike) -> dict[SliceId, str]:
 def unselected(rows: RowsLike) -> list[SliceId]:
     """Return the slices that ``--slices`` left out."""
     return [SliceId(s) for s, row in rows.items() if NOT_SELECTED in fate.notes_of(row)]
+
+
+def incomplete(rows: RowsLike) -> list[SliceId]:
+    """Return the slices that are left out because their tiles are not all there yet."""
+    return [
+        SliceId(slice_id)
+        for slice_id, row in rows.items()
+        if not row["use"] and any(note.startswith(INCOMPLETE) for note in fate.notes_of(row))
+    ]
 
 
 def gaps(

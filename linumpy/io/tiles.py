@@ -6,21 +6,20 @@ Pixels are (depth, A-line, B-scan), column-major as on disk; how they lie in a
 mosaic is `linumpy.core.tile_orientation`.
 """
 
-import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linumpy.core.acquisition import Acquisition, RawSlice, Tile, TileInfo
+from linumpy.core.acquisition import Acquisition, RawSlice, Tile, TileInfo, Unfinished
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile, BadValue, MissingFile, UnknownSlice
-from linumpy.io import atomic
+from linumpy.io import arrival, atomic, tile_folders
 from linumpy.io.info import read_info, write_info
 from linumpy.io.interval import slicing_interval_mm
+from linumpy.io.tile_folders import OnDuplicate, Place
 
 __all__ = [
     "PixelSequence",
@@ -33,26 +32,32 @@ __all__ = [
 ]
 
 INFO = "info.txt"
-_TILE = re.compile(r"tile_x(\d+)_y(\d+)_z(\d+)")
-_IMAGE = re.compile(r"image_\d+\.bin")
 _PIXEL_TYPE = np.dtype("<f4")
 _N_AXES = 3
 # Fields that all tiles of a slice share: one shape, one sampling.
 _SHARED = ("nx", "ny", "nz", "n_extra", "n_repeat", "width_um", "height_um", "axial_um")
 
 
-def discover(*roots: str | Path, only: Iterable[SliceId] | None = None) -> Acquisition:
+def discover(
+    *roots: str | Path,
+    only: Iterable[SliceId] | None = None,
+    on_duplicate: OnDuplicate | None = None,
+) -> Acquisition:
     """Find the tiles below ``roots`` and read their headers; no pixel is read.
 
     Folders named ``tile_x<n>_y<n>_z<n>`` count, at any depth: flat, ``z00/tile_…``,
-    ``slice_z00/tiles/tile_…``. A root may itself be a tile. Stray files are ignored.
+    ``slice_z00/tiles/tile_…``. A root may itself be a tile. Stray files are ignored. A tile of the
+    last slice whose header is being written is left for later; `linumpy.io.arrival` says so.
 
     Parameters
     ----------
     *roots : path
-        Folders to search; links are followed.
+        Folders to search, those of one acquisition; links are followed.
     only : iterable of SliceId, optional
         Read these slices and no other.
+    on_duplicate : {"newest", "first"}, optional
+        Which folder is taken where a tile is found twice: the one written last, or that of the
+        root given first.
 
     Returns
     -------
@@ -68,32 +73,44 @@ def discover(*roots: str | Path, only: Iterable[SliceId] | None = None) -> Acqui
     UnknownSlice
         If a slice of ``only`` has no tile.
     """
+    found = tile_folders.by_place(roots, on_duplicate=on_duplicate)
     wanted = None if only is None else set(only)
-    by_slice: dict[SliceId, dict[tuple[int, int], Tile]] = {}
-    names_seen: set[SliceId] = set()
-    for folder in _tile_folders(roots):
-        x, y, slice_id = _parse_name(folder.name)
-        names_seen.add(slice_id)
-        if wanted is not None and slice_id not in wanted:
-            continue
-        tiles = by_slice.setdefault(slice_id, {})
-        if (y, x) in tiles:
-            raise BadFile(
-                f"tile x={x}, y={y} of slice {slice_id} is there twice: "
-                f"{tiles[y, x].folder} and {folder}",
-                hint="keep one of the two folders",
-            )
-        tiles[y, x] = Tile(
-            slice_id=slice_id,
-            x=x,
-            y=y,
-            folder=folder,
-            info=read_info(folder / INFO),
-            images=_images(folder),
-        )
-    _check_found(roots, wanted, names_seen)
-    slices = {key: _raw_slice(key, by_slice[key]) for key in sorted(by_slice)}
-    return Acquisition(slices=slices)
+    _check_found(roots, wanted, set(found))
+    last, slices = max(found), {}
+    unfinished: list[Unfinished] = []
+    for key in sorted(found if wanted is None else wanted):
+        unread = _awaited(found[key]) if key == last else {}
+        tiles = {p: _tile(key, p, f) for p, f in sorted(found[key].items()) if p not in unread}
+        if key == last:
+            unfinished = _ends(tiles, unread, {s: set(places) for s, places in found.items()})
+        if tiles:
+            slices[key] = _raw_slice(key, tiles)
+    if not slices:
+        read_info(next(iter(unread.values())) / INFO)  # no other tile: the header is missed now
+    return Acquisition(slices=slices, unfinished=tuple(unfinished))
+
+
+def _awaited(folders: Mapping[Place, Path]) -> dict[Place, Path]:
+    """Return the folders without a header that were written just now."""
+    return {
+        place: folder
+        for place, folder in folders.items()
+        if not arrival.has_header(folder / INFO) and arrival.is_young(folder)
+    }
+
+
+def _tile(slice_id: SliceId, place: Place, folder: Path) -> Tile:
+    y, x = place
+    info, images = read_info(folder / INFO), tile_folders.images(folder)
+    return Tile(slice_id=slice_id, x=x, y=y, folder=folder, info=info, images=images)
+
+
+def _ends(
+    tiles: Mapping[Place, Tile], unread: Mapping[Place, Path], places: Mapping[SliceId, set[Place]]
+) -> list[Unfinished]:
+    """Return what the last slice shows of an acquisition that has stopped, or still runs."""
+    found = (arrival.being_written(tiles, unread), arrival.in_part(places) if tiles else None)
+    return [one for one in found if one is not None]
 
 
 def check_images(tile: Tile) -> None:
@@ -191,7 +208,7 @@ def write_tile(
         shape does not fit ``info``, or frames are too few.
     """
     folder = Path(folder)
-    _parse_name(folder.name)
+    tile_folders.parse_name(folder.name)
     _check_pixels(folder, pixels)
     expected = (info.nz, info.nx + info.n_extra, info.ny * info.n_repeat)
     if pixels.shape != expected:
@@ -229,45 +246,6 @@ def _check_pixels(folder: Path, pixels: NDArray[Any]) -> None:
 class _Size(NamedTuple):
     path: Path
     n_bytes: int
-
-
-def _tile_folders(roots: Iterable[str | Path]) -> Iterator[Path]:
-    """Yield tile folders in the order of their paths; a folder linked twice is seen once."""
-    seen: set[tuple[int, int]] = set()
-    for root in map(Path, roots):
-        if not root.is_dir():
-            raise MissingFile(f"{root}: no such folder of raw tiles", hint="check the path")
-        if _TILE.match(root.absolute().name):
-            yield root.absolute() if not root.name else root
-            continue
-        yield from _below(root, seen)
-
-
-def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir())
-    for name in names:
-        if _TILE.match(name):
-            yield folder / name
-        elif not name.startswith("."):
-            yield from _below(folder / name, seen)
-
-
-def _parse_name(name: str) -> tuple[int, int, SliceId]:
-    found = _TILE.match(name)
-    if found is None:
-        raise BadValue(f"{name!r} is not a tile's name", hint="write tile_x<n>_y<n>_z<n>")
-    return int(found[1]), int(found[2]), SliceId(int(found[3]))
-
-
-def _images(folder: Path) -> tuple[Path, ...]:
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if _IMAGE.fullmatch(entry.name))
-    return tuple(folder / name for name in names)
 
 
 def _check_found(
@@ -309,10 +287,6 @@ def _raw_slice(slice_id: SliceId, tiles: dict[tuple[int, int], Tile]) -> RawSlic
     return RawSlice(slice_id=slice_id, tiles=ordered)
 
 
-def _frame_bytes(info: TileInfo) -> int:
-    return info.nz * (info.nx + info.n_extra) * _PIXEL_TYPE.itemsize
-
-
 def _size(tile: Tile, path: Path) -> _Size:
     try:
         return _Size(path, path.stat().st_size)
@@ -322,8 +296,7 @@ def _size(tile: Tile, path: Path) -> _Size:
 
 def _check_sizes(tile: Tile, sizes: Sequence[_Size]) -> None:
     info = tile.info
-    frame = _frame_bytes(info)
-    expected = frame * info.ny * info.n_repeat
+    frame, expected = info.frame_bytes, info.n_bytes
     total = sum(size.n_bytes for size in sizes)
     layout = (
         f"{info.nz} depths × {info.nx + info.n_extra} A-lines × {info.ny * info.n_repeat} frames "
@@ -350,7 +323,7 @@ def _check_sizes(tile: Tile, sizes: Sequence[_Size]) -> None:
 
 def _map_file(tile: Tile, path: Path) -> NDArray[np.float32]:
     info = tile.info
-    n_frames = path.stat().st_size // _frame_bytes(info)
+    n_frames = path.stat().st_size // info.frame_bytes
     shape = (info.nz, info.nx + info.n_extra, n_frames)
     if n_frames == 0:
         return np.empty(shape, np.float32, order="F")

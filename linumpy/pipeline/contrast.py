@@ -53,10 +53,11 @@ def apply(p: Params, job: Job) -> None:
         If a slice of the second contrast cannot be read; no volume is made.
     """
     first = open_run(p.run, p.preproc)
-    acquisition = tiles.discover(p.raw, only=first.ids)
+    roots = [p.raw, *p.more_raw]
+    acquisition = tiles.discover(*roots, only=first.ids, on_duplicate=p.on_duplicate)
     check_raw(first, acquisition, p.raw)
     state = _state(p, first, acquisition)
-    driver.check_out(state.layout.out, p.raw)
+    driver.check_out(state.layout.out, roots)
     if state.layout.out == first.layout.out:
         raise BadValue(f"OUT {p.out} is the first run", hint="choose another folder")
     if job.check:
@@ -80,6 +81,8 @@ def _state(p: Params, first: PlacedRun, acquisition: Acquisition) -> ContrastSta
     params = dataclasses.replace(
         first.params,
         raw=p.raw,
+        more_raw=p.more_raw,
+        on_duplicate=p.on_duplicate,
         out=p.out,
         slices=tuple(map(str, first.ids)),
         verify=p.verify,
@@ -168,10 +171,13 @@ def _plan_mosaics(step: Step, state: Any) -> list[Task]:
                 views={
                     "from_root_directory": tile_files,
                     "slice_config": [row["galvo_fix"], row["galvo_confidence"]],
+                    "more_raw": None,
+                    "on_duplicate": None,
                 },
                 output_zarr=out.mosaic(slice_id),
                 from_root_directory=state.params.raw,
                 from_tiles_list=(),
+                more_raw=state.params.more_raw,
                 fix_galvo_shift=True,
                 slice=int(slice_id),
                 acquisition=first.preproc.acquisition,

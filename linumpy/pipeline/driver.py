@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,11 @@ def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
 
 
 def _look(p: Any) -> State:
-    acquisition = tiles.discover(p.raw)
+    roots = [p.raw, *p.more_raw]
+    acquisition = tiles.discover(*roots, on_duplicate=p.on_duplicate)
     layout = Layout(Path(p.out).absolute())
-    check_out(layout.out, p.raw)
-    found = interval.slicing_interval_mm(acquisition, [p.raw])
+    check_out(layout.out, roots)
+    found = interval.slicing_interval_mm(acquisition, roots)
     chosen = interval.choose_mm(found, p.slicing_interval_mm, where=p.raw)
     state = State(
         params=p,
@@ -120,7 +121,7 @@ def _look(p: Any) -> State:
     return state
 
 
-def check_out(out: Path, raw: Path) -> None:
+def check_out(out: Path, roots: Sequence[Path]) -> None:
     """Refuse an OUT in RAW, a file, or a folder of other things.
 
     Raises
@@ -128,8 +129,11 @@ def check_out(out: Path, raw: Path) -> None:
     BadValue
         Nothing was touched.
     """
-    if raw.resolve() in (out.resolve(), *out.resolve().parents):
-        raise BadValue(f"OUT {out} lies in RAW", hint="choose a folder outside the raw data")
+    for raw in roots:
+        if raw.resolve() in (out.resolve(), *out.resolve().parents):
+            raise BadValue(
+                f"OUT {out} lies in RAW {raw}", hint="choose a folder outside the raw data"
+            )
     if out.exists() and not out.is_dir():
         raise BadValue(f"OUT {out} is a file", hint="choose a folder")
     if out.is_dir() and any(out.iterdir()) and not (out / ".linumpy").is_dir():

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from linumpy.cli.command import Command, Source, SourceFlag
+from linumpy.cli.fields import MoreRaw, OnDuplicate
 from linumpy.cli.runtime import Job
 
 
@@ -25,6 +26,8 @@ class Params:
     """folder of raw tiles of the second contrast: same tile names, size and sampling"""
     out: Annotated[Path, tyro.conf.Positional]
     """folder for everything that is made; created, or continued when it holds such a run"""
+    more_raw: MoreRaw = ()
+    on_duplicate: OnDuplicate = None
     preproc: SourceFlag = None
     """folder that preproc wrote, where it is not RUN (the workflows have two)"""
     brightness: Literal["normalized", "as_measured"] = "normalized"

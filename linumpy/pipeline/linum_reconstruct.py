@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import tyro
 
 from linumpy.cli.command import Command, Ids, Millimetres, Source, SourceFlag
+from linumpy.cli.fields import MoreRaw
 from linumpy.cli.runtime import Job
 from linumpy.errors import BadValue
 from linumpy.pipeline.graph import run_parameters
@@ -23,6 +24,7 @@ class Run:
     """folder of raw tiles (flat or nested)"""
     out: Annotated[Path, tyro.conf.Positional]
     """folder for everything that is made; created, or continued when it holds a run"""
+    more_raw: MoreRaw = ()
     slices: Ids = ()
     """reconstruct only these slices, as a quick look in an OUT of its own: 03-05,07"""
     slice_config: SourceFlag = None

@@ -170,8 +170,8 @@ class Runner:
         error = outcome.error
         text = error.message if isinstance(error, LinumpyError) else str(error)
         for root in (
-            self.state.params.raw.absolute(),
-            self.state.params.raw,
+            *(root.absolute() for root in self.state.roots),
+            *self.state.roots,
             self.state.layout.out,
         ):
             text = text.replace(f"{root}/", "")

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from linumpy.cli import runtime
 from linumpy.cli.command import AnyCommand, Count, Source
+from linumpy.cli.fields import MoreRaw
 from linumpy.pipeline import linum_record_run, preproc, reconst_3d
 from linumpy.pipeline.graph import Step, run_parameters
 from linumpy.pipeline.linum_reconstruct import Run
@@ -81,6 +82,7 @@ class Preproc(Engine):
 
     input: Source
     """folder of raw tiles (flat or nested)"""
+    more_raw: MoreRaw = ()
     generate_slice_config: bool = True
     """make slice_config.csv; without it no slice is corrected for mistimed sweeps"""
     keep: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ class Mosaics(Engine):
 def _reconst_base() -> type[Any]:
     """Return `Mosaics` with the parameters of `Run`, but for the raw data."""
     hints, helps = get_type_hints(Run, include_extras=True), runtime.field_help(Run)
-    own = [f for f in dataclasses.fields(Run) if f.name not in ("raw", "out", "verify")]
+    own = [f for f in dataclasses.fields(Run) if f.name not in ("raw", "out", "verify", "more_raw")]
     made = dataclasses.make_dataclass(
         "Reconst3d",
         [

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
+from linumpy.io import selection
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -12,6 +13,12 @@ from linumpy.scripts import (
     linum_estimate_xy_shift_from_metadata,
     linum_generate_slice_config,
 )
+
+
+def _facts(state: State) -> dict[str, object]:
+    """Return views of what the raw folders are: their tiles count, not how they were named."""
+    unfinished = [one.note or one.said for one in state.acquisition.unfinished]
+    return {"more_raw": unfinished, "on_duplicate": None}
 
 
 def _raw_headers(state: State) -> list[Path]:
@@ -29,8 +36,9 @@ def _plan_shifts(step: Step, state: State) -> list[Task]:
         state.task(
             step,
             makes=[out.shifts, out.acquisition],
-            views={"directory": _raw_headers(state)},
+            views={"directory": _raw_headers(state), **_facts(state)},
             directory=state.params.raw,
+            more_raw=state.params.more_raw,
             output_file=out.shifts,
         )
     ]
@@ -45,12 +53,13 @@ def _plan_config(step: Step, state: State) -> list[Task]:
         state.task(
             step,
             makes=[folder / "slice_config.csv", *([out.stage("galvo")] if galvo else [])],
-            views={"tiles_dir": reads if galvo else _raw_headers(state)},
+            views={"tiles_dir": reads if galvo else _raw_headers(state), **_facts(state)},
             input=out.shifts,
             output_file=folder / "slice_config.csv",
             from_shifts=True,
             from_tiles=False,
             tiles_dir=state.params.raw,
+            more_raw=state.params.more_raw,
             galvo_dir=out.stage("galvo") if galvo else None,
         )
     ]
@@ -60,11 +69,11 @@ def _plan_mosaics(step: Step, state: State) -> list[Task]:
     out, rows = state.layout, state.rows
     seen = json.loads(out.acquisition.read_text(encoding="utf-8"))
     shared = {name: seen[name] for name in ("stage_sign", "slicing_interval_mm")}
-    failed = state.failed()
+    out_of_it = {*state.failed(), *selection.incomplete(rows)}
     tasks = []
     for slice_id in state.selected():
         row = rows[slice_id]
-        if slice_id in failed:
+        if slice_id in out_of_it:
             continue
         evidence = out.stage("galvo") / f"slice_z{slice_id}_galvo.json"
         decision = [row["galvo_fix"], row["galvo_confidence"]]
@@ -77,10 +86,13 @@ def _plan_mosaics(step: Step, state: State) -> list[Task]:
                     "from_root_directory": _raw_tiles(state, slice_id),
                     "acquisition": shared,
                     "slice_config": decision,
+                    "more_raw": None,
+                    "on_duplicate": None,
                 },
                 output_zarr=out.mosaic(slice_id),
                 from_root_directory=state.params.raw,
                 from_tiles_list=(),
+                more_raw=state.params.more_raw,
                 fix_galvo_shift=True,
                 slice=int(slice_id),
                 acquisition=out.acquisition,
@@ -96,7 +108,7 @@ STEPS = (
         "estimate_xy_shift",
         linum_estimate_xy_shift_from_metadata.COMMAND,
         _plan_shifts,
-        wired=("directory", "output_file"),
+        wired=("directory", "output_file", "more_raw"),
     ),
     Step(
         "generate_slice_config",
@@ -109,6 +121,7 @@ STEPS = (
             "from_tiles",
             "tiles_dir",
             "galvo_dir",
+            "more_raw",
         ),
         renamed={"galvo_threshold": "galvo_confidence_threshold"},
         # decisions 7: the drivers decide by evidence which slice is for calibration
@@ -128,6 +141,7 @@ STEPS = (
             "acquisition",
             "slice_config",
             "galvo_json",
+            "more_raw",
         ),
         renamed={"galvo_threshold": "galvo_confidence_threshold"},
     ),

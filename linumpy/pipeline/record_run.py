@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from linumpy.cli.runtime import Job
+from linumpy.core.acquisition import Unfinished
 from linumpy.io import acquisition, atomic
 from linumpy.io.diagnostics import read_json
 from linumpy.pipeline import summary
@@ -28,6 +29,7 @@ class Told:
     parameters: Mapping[str, Any]
     slicing_interval_mm: float | None
     n_extra: int
+    unfinished: tuple[Unfinished, ...]
     stages: tuple[Mapping[str, Any], ...]
 
 
@@ -63,6 +65,7 @@ def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) ->
         parameters=parameters,
         slicing_interval_mm=parameters.get("slicing_interval_mm") or seen.slicing_interval_mm,
         n_extra=seen.n_extra,
+        unfinished=seen.unfinished,
         stages=tuple(sorted(stages, key=_place)),
     )
 
@@ -78,10 +81,19 @@ def write(path: Path, told: Told, job: Job) -> None:
         slicing_interval_mm=told.slicing_interval_mm,
         stages=told.stages,
         advice=summary.advice(
-            n_extra=told.n_extra, detect_galvo=bool(told.parameters.get("detect_galvo"))
+            n_extra=told.n_extra,
+            detect_galvo=bool(told.parameters.get("detect_galvo")),
+            unfinished=told.unfinished,
+            keep=_words(told.parameters.get("keep")),
         ),
     )
     atomic.write_json(path, facts)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    """Return a parameter that takes several values, as the engine hands it over."""
+    parts = value if isinstance(value, list) else str(value or "").split()
+    return tuple(str(part) for part in parts)
 
 
 def _stages(folder: Path) -> Iterator[dict[str, Any]]:

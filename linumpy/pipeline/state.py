@@ -25,6 +25,11 @@ class State:
     record: Path
 
     @property
+    def roots(self) -> list[Path]:
+        """Return the folders of raw tiles, in the order given."""
+        return [self.params.raw, *self.params.more_raw]
+
+    @property
     def rows(self) -> dict[SliceId, dict[str, Any]]:
         """The record as it is now."""
         return slice_config.read(self.record)

@@ -14,7 +14,9 @@ from typing import Any
 
 from linumpy.cli import machine, runtime
 from linumpy.cli.runtime import Job
+from linumpy.core.acquisition import Unfinished
 from linumpy.core.fate import Fate
+from linumpy.core.slice_id import parse_ids
 from linumpy.io import atomic, tile_table
 from linumpy.pipeline.estimate import Needs
 from linumpy.pipeline.state import State
@@ -31,7 +33,8 @@ LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
 def say_plan(state: State, needs: Needs) -> None:
     """Print what was found, what would run, and what it needs against what there is."""
     acquisition = state.acquisition
-    lines = [f"raw            {state.params.raw} ({needs.raw / 1e9:.3f} GB)"]
+    where = " + ".join(map(str, state.roots))
+    lines = [f"raw            {where} ({needs.raw / 1e9:.3f} GB)"]
     lines += [f"out            {state.layout.out}"]
     for slice_id in state.selected():
         raw = acquisition.slices[slice_id]
@@ -192,18 +195,26 @@ def _implied_axial(state: State) -> list[str]:
 
 
 def _advice(state: State) -> list[str]:
-    first = state.acquisition.first_info
-    return advice(n_extra=first.n_extra, detect_galvo=state.params.detect_galvo)
+    return advice(
+        n_extra=state.acquisition.first_info.n_extra,
+        detect_galvo=state.params.detect_galvo,
+        unfinished=state.acquisition.unfinished,
+        keep=state.params.keep,
+    )
 
 
-def advice(*, n_extra: int, detect_galvo: bool) -> list[str]:
-    """Return what the user should know: what is off, and the flag that turns it on."""
-    if n_extra == 0 or detect_galvo:
-        return []
-    return [
-        f"info.txt says n_extra {n_extra}, and galvo detection is off: "
-        "pass --detect_galvo to look for mistimed sweeps"
-    ]
+def advice(
+    *, n_extra: int, detect_galvo: bool, unfinished: Sequence[Unfinished], keep: Sequence[str]
+) -> list[str]:
+    """Return what the user should know: what is not there yet, what is off, which flag helps."""
+    kept = parse_ids(keep)
+    lines = [one.advice(is_kept=one.slice_id in kept) for one in unfinished]
+    if n_extra > 0 and not detect_galvo:
+        lines.append(
+            f"info.txt says n_extra {n_extra}, and galvo detection is off: "
+            "pass --detect_galvo to look for mistimed sweeps"
+        )
+    return lines
 
 
 def _axial(state: State) -> str:

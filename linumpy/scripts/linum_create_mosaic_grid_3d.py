@@ -16,6 +16,8 @@ from linumpy.cli.command import (
 from linumpy.cli.fields import (
     GalvoThreshold,
     LegacyOrientation,
+    MoreRaw,
+    OnDuplicate,
     OverlapFraction,
     StageSignX,
     StageSignY,
@@ -46,6 +48,8 @@ class Params:
     """folder of raw tiles, at any depth; --slice says which slice"""
     from_tiles_list: tuple[Path, ...] = ()
     """tile folders of one slice, instead of --from_root_directory"""
+    more_raw: MoreRaw = ()
+    on_duplicate: OnDuplicate = None
     slice: CountOrZero | None = None
     """id of the slice; may be left out where there is only one"""
     axial_resolution: Micrometres | None = None
@@ -130,13 +134,15 @@ def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
             "give --from_root_directory or --from_tiles_list, one of the two",
             hint="a folder that holds the tiles, or the tile folders themselves",
         )
+    roots += p.more_raw
     wanted = None if p.slice is None else SliceId(p.slice)
     if p.acquisition is not None:
         scan = acquisition_file.read(p.acquisition)
         _check_orientation(p, scan.rig)
-        found = tiles.discover(*roots, only=None if wanted is None else [wanted])
+        only = None if wanted is None else [wanted]
+        found = tiles.discover(*roots, only=only, on_duplicate=p.on_duplicate)
         return _chosen(found, wanted), scan.rig, scan.slicing_interval_mm
-    found = tiles.discover(*roots)
+    found = tiles.discover(*roots, on_duplicate=p.on_duplicate)
     rig = grid.find_geometry(
         found,
         sign_x=p.stage_sign_x,

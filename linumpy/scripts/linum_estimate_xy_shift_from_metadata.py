@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from linumpy.cli.command import Command, Product, Source
 from linumpy.cli.fields import (
     LegacyOrientation,
+    MoreRaw,
+    OnDuplicate,
     OverlapFraction,
     StageSignX,
     StageSignY,
@@ -33,6 +35,8 @@ class Params:
     """folder of the raw tiles, at any depth"""
     output_file: Product
     """pairwise shifts (shifts_xy.csv)"""
+    more_raw: MoreRaw = ()
+    on_duplicate: OnDuplicate = None
     stage_sign_x: StageSignX = None
     stage_sign_y: StageSignY = None
     overlap_fraction: OverlapFraction = 0.2
@@ -49,7 +53,8 @@ def run(p: Params, job: Job) -> None:
     from linumpy.io.interval import stage_z_mm
     from linumpy.mosaic import grid
 
-    found = tiles.discover(p.directory)
+    roots = [p.directory, *p.more_raw]
+    found = tiles.discover(*roots, on_duplicate=p.on_duplicate)
     job.progress(1, 2)
     rig = grid.find_geometry(
         found,
@@ -69,7 +74,8 @@ def run(p: Params, job: Job) -> None:
         never_acquired=found.never_acquired,
         n_extra=first.n_extra,
         axial_um=first.axial_um,
-        slicing_interval_mm=tiles.slicing_interval_mm(found, [p.directory]),
+        slicing_interval_mm=tiles.slicing_interval_mm(found, roots),
+        unfinished=found.unfinished,
     )
     shifts.write(p.output_file, grid.pairwise_shifts(extents, rig.lateral_um))
     acquisition_file.write(p.output_file.parent / acquisition_file.FILE_NAME, scan)
@@ -91,6 +97,8 @@ def _log(scan: "Scan", n_missing: "dict[SliceId, int]") -> None:
     for slice_id, missing in n_missing.items():
         if missing:
             log.info("slice %s: %d tiles are missing and stay zero", slice_id, missing)
+    for one in scan.unfinished:
+        log.warning("%s", one.said)
 
 
 COMMAND = Command(Params, run)

@@ -19,6 +19,8 @@ from linumpy.cli.fields import (
     ExcludeFirst,
     GalvoThreshold,
     Keep,
+    MoreRaw,
+    OnDuplicate,
 )
 from linumpy.cli.runtime import Job
 
@@ -58,6 +60,8 @@ class Params:
     """look for a misplaced galvo return in the raw tiles; stamps galvo_confidence, galvo_fix"""
     tiles_dir: SourceFlag = None
     """folder of the raw tiles, when the input is not that folder"""
+    more_raw: MoreRaw = ()
+    on_duplicate: OnDuplicate = None
     galvo_threshold: GalvoThreshold = 0.6
     galvo_dir: ProductFlag = None
     """folder for slice_z{NN}_galvo.json; default: galvo beside the output"""
@@ -92,13 +96,20 @@ def _check(p: Params) -> None:
             "--detect_galvo looks at raw tiles, and none are given",
             hint="pass --tiles_dir with the folder of the raw tiles",
         )
+    if p.more_raw and not p.from_tiles and p.tiles_dir is None:
+        raise BadValue(
+            "--more_raw adds to a folder of raw tiles, and none is given",
+            hint="pass --tiles_dir with the first folder of the raw tiles",
+        )
 
 
 def _acquisition(p: Params) -> "Acquisition | None":
     from linumpy.io import tiles
 
     folder = p.tiles_dir or (p.input if p.from_tiles else None)
-    return None if folder is None else tiles.discover(folder)
+    if folder is None:
+        return None
+    return tiles.discover(folder, *p.more_raw, on_duplicate=p.on_duplicate)
 
 
 def _inventory(p: Params, acquisition: "Acquisition | None") -> "Inventory":
@@ -131,14 +142,20 @@ def _rows(p: Params, found: "Inventory") -> "Rows":
         )
     kept = set(parse_ids(p.keep))
     calibrates = _calibration(p, found)
+    # half a tile is nothing that a person can want to keep
+    parts = {one.slice_id: one for one in reversed(found.unfinished) if one.note}
+    must_go = {key for key, one in parts.items() if key not in kept or one.is_written}
     rows = {key: slice_config.new_row(key, use=True) for key in ids}
-    would = f"kept_by_user (would be {calibration.NOTE})"
-    spared = {key: {"notes": would} for key in calibrates if key in kept}
-    rows = slice_config.stamp_many(rows, spared)
+    spared = {key: calibration.NOTE for key in calibrates if key in kept}
+    spared |= {key: one.note for key, one in parts.items() if key not in must_go}
+    rows = slice_config.stamp_many(
+        rows, {key: {"notes": f"kept_by_user (would be {note})"} for key, note in spared.items()}
+    )
     for keys, note in (
         (found.never_acquired, NOT_ACQUIRED),
         ([key for key in calibrates if key not in kept], calibration.NOTE),
         (excluded, EXCLUDED_BY_USER),
+        *(([key], parts[key].note) for key in sorted(must_go)),
     ):
         updates = {key: {"use": False, "notes": note} for key in keys}
         rows = slice_config.stamp_many(rows, updates, append_notes=True)

@@ -19,7 +19,7 @@ class Params:
 
     So that a workflow need not read the record itself. used, interpolated: an id; pairs: the fixed
     id and the moving one; gaps: the id before, the missing one, the id after; acquired: the ids
-    with raw tiles that are selected and have not failed, from --acquisition.
+    with raw tiles, all of them there, that are selected and have not failed, from --acquisition.
     """
 
     record: Source
@@ -52,7 +52,11 @@ def _units(p: Params, rows: "Rows") -> "Iterable[tuple[SliceId, ...]]":
         case "interpolated":
             return [(slice_id,) for slice_id in selection.interpolated(rows)]
         case "acquired":
-            out = {*selection.failures(rows), *selection.unselected(rows)}
+            out = {
+                *selection.failures(rows),
+                *selection.unselected(rows),
+                *selection.incomplete(rows),
+            }
             return [(slice_id,) for slice_id in _acquired(p) if slice_id not in out]
     return [(slice_id,) for slice_id in selection.used(rows)]
 

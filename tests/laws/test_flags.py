@@ -78,6 +78,7 @@ TRIES = {
     "stage_sign_y": Try(-1, "estimate_xy_shift"),
     "overlap_fraction": Try(0.3, "estimate_xy_shift", prepare="without_positions"),
     "tile_orientation": Try("left_up", "create_mosaic_grid"),
+    "on_duplicate": Try("first", "estimate_xy_shift", prepare="found_twice"),
     "legacy_orientation": Try(True, "create_mosaic_grid"),
     "exclude": Try("02", "generate_slice_config"),
     "exclude_first": Try(2, "generate_slice_config"),
@@ -160,6 +161,7 @@ TRIES = {
 WHOLE_RUNS = {
     "raw": "the acquisition itself",
     "out": "where everything goes",
+    "more_raw": "test_more_raw_adds_its_slices",
     "slices": "test_another_selection_is_refused",
     "slice_config": "test_a_given_config_decides",
     "detect_rehoming": "test_a_switch_turns_its_stage_off",
@@ -311,6 +313,15 @@ def _without_positions(bench: Bench, place: Path, _given: Any) -> dict[str, obje
     return {"directory": raw}
 
 
+def _found_twice(bench: Bench, place: Path, _given: Any) -> dict[str, object]:
+    """Slice 00 lies in a second folder, too."""
+    again = place.parent / "again"
+    if not again.exists():
+        for path in bench.raw.rglob("tile_x*_z00"):
+            shutil.copytree(path, again / path.name)
+    return {"more_raw": (again,)}
+
+
 def _deep_planes_lost(_bench: Bench, place: Path, given: Any) -> dict[str, object]:
     """The deepest two planes of the slice before the gap hold nothing."""
     path = place / given.slice_before.name
@@ -330,6 +341,7 @@ def _two_planes_early(_bench: Bench, place: Path, given: Any) -> dict[str, objec
 
 
 PREPARE = {
+    "found_twice": _found_twice,
     "two_planes_early": _two_planes_early,
     "deep_planes_lost": _deep_planes_lost,
     "without_05": _without_05,
@@ -408,6 +420,18 @@ def test_another_selection_is_refused(bench, capsys):
     assert runs.reconstruct(bench.raw, bench.out, *runs.FLAGS, "--slices", "01-02") == 2
     assert "--slices selects" in capsys.readouterr().err
     assert (bench.out / "slice_config_final.csv").read_bytes() == before
+
+
+@pytest.mark.story
+def test_more_raw_adds_its_slices(bench, tmp_path, capsys):
+    "Slice 20, in a folder of its own, is part of the acquisition."
+    for path in bench.raw.rglob("tile_x*_z00"):
+        shutil.copytree(path, tmp_path / path.name.replace("_z00", "_z20"))
+    argv = (bench.raw, tmp_path / "out", *runs.FLAGS, "--check")
+    assert runs.reconstruct(*argv, "--more_raw", tmp_path) == 2  # OUT must not lie in it
+    argv = (bench.raw, bench.out, *argv[2:])
+    assert runs.reconstruct(*argv, "--more_raw", tmp_path, "--slicing_interval_mm", 0.2) == 0
+    assert "slice 20" in capsys.readouterr().out
 
 
 @pytest.mark.story

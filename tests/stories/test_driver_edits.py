@@ -244,6 +244,7 @@ def test_a_selection_of_slices(fresh, tmp_path):
 def test_slices_of_every_fate_add_up(fresh):
     "One is excluded, one failed, two are measured."
     fresh.tile("03").write_bytes(b"\0" * 100)
+    fresh.age()
     assert fresh.go("--exclude", "00") == 1
     fresh.check_fates()
     assert [fate(row) for row in fresh.final.values()] == [

@@ -326,6 +326,7 @@ def test_every_slice_fails(fresh, capsys):
     ids = ["00", "01", "02", "03"]
     for slice_id in ids:
         fresh.tile(slice_id).write_bytes(b"")
+    fresh.age()
     assert fresh.go() == 1
     message = capsys.readouterr().err
     assert all(f"slice {slice_id} failed in" in message for slice_id in ids)

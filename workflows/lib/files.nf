@@ -3,10 +3,18 @@
 // Paths are checked here, before anything runs: a container sees only what is staged.
 def existing(params, names) {
     names.each { name ->
-        if (params[name] && !file(params[name]).exists()) {
-            error "--${name} ${params[name]} does not exist: check the path"
+        paths(params[name]).each { path ->
+            if (!file(path).exists()) {
+                error "--${name} ${path} does not exist: check the path"
+            }
         }
     }
+}
+
+// One path, or several: a list, or text with spaces between them where there is no such path.
+def paths(given) {
+    def text = given instanceof Collection ? null : given?.toString()
+    !text ? (given ?: []) : file(text).exists() ? [text] : text.tokenize()
 }
 
 // A record is two files: what is decided, and who decided it when; [ ] where there is none.

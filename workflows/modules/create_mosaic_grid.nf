@@ -7,6 +7,7 @@ process create_mosaic_grid {
     input:
     val slice_id
     path raw, stageAs: 'raw'
+    path more, stageAs: 'more_raw?'  // further folders of raw tiles, or [ ]
     path acquisition
     path record, stageAs: 'record/*'  // [ slice_config.csv, galvo ] or [ ]
 
@@ -18,7 +19,8 @@ process create_mosaic_grid {
     script:
     """
     linum_create_mosaic_grid_3d.py mosaic_grid_3d_z${slice_id}.ome.zarr \
-        --from_root_directory raw --slice ${slice_id} --acquisition ${acquisition} \
+        --from_root_directory raw ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} \
+        --slice ${slice_id} --acquisition ${acquisition} \
         ${record ? '--slice_config record/slice_config.csv' : '--no_fix_galvo_shift'} ${task.ext.args ?: ''} \
         --record_failure create_mosaic_grid/slice_z${slice_id}_manifest.csv \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
@@ -27,7 +29,8 @@ process create_mosaic_grid {
     stub:
     """
     linum_create_mosaic_grid_3d.py mosaic_grid_3d_z${slice_id}.ome.zarr \
-        --from_root_directory raw --slice ${slice_id} --acquisition ${acquisition} \
+        --from_root_directory raw ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} \
+        --slice ${slice_id} --acquisition ${acquisition} \
         ${record ? '--slice_config record/slice_config.csv' : '--no_fix_galvo_shift'} ${task.ext.args ?: ''} \
         --record_failure create_mosaic_grid/slice_z${slice_id}_manifest.csv \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check

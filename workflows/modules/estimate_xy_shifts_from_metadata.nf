@@ -4,6 +4,7 @@ process estimate_xy_shifts_from_metadata {
 
     input:
     path raw, stageAs: 'raw'
+    path more, stageAs: 'more_raw?'  // further folders of raw tiles, or [ ]
 
     output:
     path 'shifts_xy.csv', emit: shifts
@@ -13,14 +14,14 @@ process estimate_xy_shifts_from_metadata {
     script:
     """
     linum_estimate_xy_shift_from_metadata.py raw shifts_xy.csv \
-        ${task.ext.args ?: ''} \
+        ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
     linum_estimate_xy_shift_from_metadata.py raw shifts_xy.csv \
-        ${task.ext.args ?: ''} \
+        ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     touch shifts_xy.csv acquisition.json
     """

@@ -6,6 +6,7 @@ process generate_slice_config {
     input:
     path scan, stageAs: 'scan/*'  // [ shifts_xy.csv, acquisition.json ]
     path raw, stageAs: 'raw'
+    path more, stageAs: 'more_raw?'  // further folders of raw tiles, or [ ]
 
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
@@ -15,14 +16,16 @@ process generate_slice_config {
     script:
     """
     linum_generate_slice_config.py scan/shifts_xy.csv slice_config.csv \
-        --from_shifts --tiles_dir raw ${task.ext.args ?: ''} \
+        --from_shifts --tiles_dir raw ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} \
+        ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
     linum_generate_slice_config.py scan/shifts_xy.csv slice_config.csv \
-        --from_shifts --tiles_dir raw ${task.ext.args ?: ''} \
+        --from_shifts --tiles_dir raw ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} \
+        ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     touch slice_config.csv slice_config_history.jsonl
     """

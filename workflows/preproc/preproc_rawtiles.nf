@@ -13,25 +13,26 @@ include { record_failures                   } from '../modules/record_failures'
 include { record_run                        } from '../modules/record_run'
 include { name_failures                     } from '../modules/name_failures'
 
-include { existing; recordAt; gathered; toldOfRun } from '../lib/files'
+include { existing; paths; recordAt; gathered; toldOfRun } from '../lib/files'
 
 workflow {
     if (params.help) {
         println file("${projectDir}/help.txt").text
         return
     }
-    existing(params, ['input'])
+    existing(params, ['input', 'more_raw'])
     check_parameters(groovy.json.JsonOutput.toJson(params), 'preproc')
     ch_raw = check_parameters.out.checked.map { file(params.input) }  // folder of raw tiles
+    def more = paths(params.more_raw).collect { file(it) }                // further ones, or [ ]
 
-    estimate_xy_shifts_from_metadata(ch_raw)
+    estimate_xy_shifts_from_metadata(ch_raw, more)
     ch_shifts = estimate_xy_shifts_from_metadata.out.shifts            // shifts_xy.csv
     ch_acquisition = estimate_xy_shifts_from_metadata.out.acquisition  // acquisition.json
     ch_costs = estimate_xy_shifts_from_metadata.out.cost
 
     ch_galvo = channel.value([])
     if (params.generate_slice_config) {
-        generate_slice_config(ch_shifts.combine(ch_acquisition), ch_raw)
+        generate_slice_config(ch_shifts.combine(ch_acquisition), ch_raw, more)
         ch_record = generate_slice_config.out.slice_config             // [ csv, history ]
         ch_galvo = generate_slice_config.out.galvo.ifEmpty([])         // folder of decisions
         ch_costs = ch_costs.mix(generate_slice_config.out.cost)
@@ -51,7 +52,7 @@ workflow {
 
     list_slices(ch_record, ch_acquisition, 'acquired')
     ch_ids = list_slices.out.lines.splitText().map { it.trim() }.filter { it }  // slice_id
-    create_mosaic_grid(ch_ids, ch_raw, ch_acquisition, ch_decision)
+    create_mosaic_grid(ch_ids, ch_raw, more, ch_acquisition, ch_decision)
     ch_costs = ch_costs.mix(create_mosaic_grid.out.cost)
 
     record_failures(ch_record, gathered(create_mosaic_grid.out.failure), 'slice')
