@@ -6,7 +6,7 @@ band finished. Holds the tiles in flight and a band as high as a tile, at the wo
 of a wide slice, one strip of columns at a time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,57 +15,10 @@ from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from linumpy.compute.resample import resample_axis, resampling_matrix
-from linumpy.mosaic.stitch import Place
+from linumpy.mosaic.canvas import Canvas, TileWindow
 
-_COVERED = 0.5
-_LEAST_WEIGHT = 1e-3
 _PHASES = 8
 """Depth offsets are rounded to 1 / 8 of the larger of input and output voxel."""
-
-
-@dataclass(frozen=True, slots=True)
-class AxisWindow:
-    """One axis of a tile on the output lattice.
-
-    ``start`` is the first output index; ``matrix`` (n_out, n_in) resamples, its rows sum to 1 or
-    0; ``feather`` (n_out,) is the weight in blending, 0 where the row is 0.
-    """
-
-    start: int
-    matrix: NDArray[np.float32]
-    feather: NDArray[np.float32]
-
-    @property
-    def stop(self) -> int:
-        """One past the last output index."""
-        return self.start + len(self.feather)
-
-
-@dataclass(frozen=True, slots=True)
-class TileWindow:
-    """A tile on the output lattice, along y and x."""
-
-    place: Place
-    y: AxisWindow
-    x: AxisWindow
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """All tiles on the lattice of a slice: index k covers [k, k + 1) · ``resolution_um``.
-
-    ``rows`` and ``columns`` are the indices [first, stop) that any tile touches.
-    """
-
-    resolution_um: float
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-    windows: tuple[TileWindow, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width) in voxels."""
-        return (self.rows[1] - self.rows[0], self.columns[1] - self.columns[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,128 +28,6 @@ class Band:
     start: int
     values: NDArray[np.float32]
     has_data: NDArray[np.bool_]
-
-
-def axis_window(
-    n: int, step_um: float, position_um: float, *, resolution_um: float, overlap_um: float
-) -> AxisWindow:
-    """Return how one axis of a tile falls on the lattice whose edges are multiples of a voxel.
-
-    Parameters
-    ----------
-    n : int
-        Native pixels.
-    step_um, position_um : float
-        Native sampling, and the first pixel's edge in the lattice's frame.
-    resolution_um : float
-        Voxel of the lattice.
-    overlap_um : float
-        Width over which the weight rises from the tile's border to 1.
-
-    Notes
-    -----
-    The weight is sin² of the distance to the nearer border, taken at output centres and applied
-    after resampling: it moves no content. It never quite vanishes, so a border that only one tile
-    covers is kept.
-    """
-    slack = 1e-6
-    start = int(np.floor(position_um / resolution_um + slack))
-    stop = int(np.ceil((position_um + n * step_um) / resolution_um - slack))
-    n_out = max(1, stop - start)
-    matrix = resampling_matrix(
-        n,
-        step_um,
-        n_out,
-        resolution_um,
-        start_in=position_um - start * resolution_um,
-    )
-    covered = matrix.sum(axis=1)
-    good = covered >= _COVERED
-    matrix = np.where(good[:, None], matrix / np.maximum(covered, 1e-6)[:, None], 0)
-    centre = (start + np.arange(n_out) + 0.5) * resolution_um - position_um
-    distance = np.minimum(centre, n * step_um - centre)
-    ramp = np.sin(np.pi / 2 * np.clip(distance / max(overlap_um, 1e-6), 0, 1)) ** 2
-    feather = np.where(good, np.maximum(ramp, _LEAST_WEIGHT), 0)
-    return AxisWindow(start, matrix.astype(np.float32), feather.astype(np.float32))
-
-
-def plan_canvas(
-    position_um: Mapping[Place, tuple[float, float]],
-    *,
-    tile_px: tuple[int, int],
-    step_um: tuple[float, float],
-    resolution_um: float,
-) -> Canvas:
-    """Return where every tile falls on the lattice, in the order of the grid.
-
-    Parameters
-    ----------
-    position_um : mapping
-        First pixel edge (y, x) of each tile in the lattice's frame.
-    tile_px : (int, int)
-        Pixels of a tile along (y, x).
-    step_um : (float, float)
-        Native sampling along (y, x).
-    resolution_um : float
-        Voxel of the lattice.
-
-    Notes
-    -----
-    The feather is as wide as the median overlap along its axis, at least two pixels.
-    """
-    places = sorted(position_um)
-    overlap = [
-        _median_overlap_um(places, position_um, axis, tile_px[axis] * step_um[axis], step_um[axis])
-        for axis in (0, 1)
-    ]
-    windows = []
-    for place in places:
-        y, x = (
-            axis_window(
-                tile_px[axis],
-                step_um[axis],
-                position_um[place][axis],
-                resolution_um=resolution_um,
-                overlap_um=overlap[axis],
-            )
-            for axis in (0, 1)
-        )
-        windows.append(TileWindow(place, y, x))
-    return Canvas(
-        resolution_um=resolution_um,
-        rows=(min(w.y.start for w in windows), max(w.y.stop for w in windows)),
-        columns=(min(w.x.start for w in windows), max(w.x.stop for w in windows)),
-        windows=tuple(windows),
-    )
-
-
-def split_columns(canvas: Canvas, width: int) -> list[Canvas]:
-    """Return a canvas in strips of ``width`` columns; a tile that reaches into two is in both.
-
-    Examples
-    --------
-    >>> window = axis_window(8, 10.0, 0.0, resolution_um=10.0, overlap_um=20.0)
-    >>> whole = Canvas(10.0, (0, 8), (0, 8), (TileWindow((0, 0), window, window),))
-    >>> [strip.columns for strip in split_columns(whole, 5)]
-    [(0, 5), (5, 8)]
-    """
-    first, last = canvas.columns
-    strips = []
-    for low in range(first, last, width):
-        high = min(low + width, last)
-        windows = tuple(
-            TileWindow(w.place, w.y, _clip(w.x, low, high))
-            for w in canvas.windows
-            if w.x.start < high and w.x.stop > low
-        )
-        strips.append(Canvas(canvas.resolution_um, canvas.rows, (low, high), windows))
-    return strips
-
-
-def _clip(axis: AxisWindow, low: int, high: int) -> AxisWindow:
-    start, stop = max(axis.start, low), min(axis.stop, high)
-    part = slice(start - axis.start, stop - axis.start)
-    return AxisWindow(start, axis.matrix[part], axis.feather[part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,8 +124,8 @@ def _depth_matmul(
 
 def resample_lateral(planes: Any, window: TileWindow, put: Callable[[NDArray[Any]], Any]) -> Any:
     """Resample (n_planes, ny, nx) onto the tile's window of the lattice."""
-    narrow = resample_axis(planes, put(window.x.matrix), 2)
-    return resample_axis(narrow, put(window.y.matrix), 1)
+    narrow = resample_axis(planes, put(window.x.matrix()), 2)
+    return resample_axis(narrow, put(window.y.matrix()), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,19 +211,3 @@ def _split(
 def _suffix_minimum(values: Sequence[int]) -> list[int]:
     found: list[int] = [int(v) for v in np.minimum.accumulate(list(values)[::-1])]
     return found[::-1]
-
-
-def _median_overlap_um(
-    places: Sequence[Place],
-    position_um: Mapping[Place, tuple[float, float]],
-    axis: int,
-    size_um: float,
-    step_um: float,
-) -> float:
-    known = set(places)
-    overlaps = []
-    for place in places:
-        after = (place[0] + 1, place[1]) if axis == 0 else (place[0], place[1] + 1)
-        if after in known:
-            overlaps.append(size_um - (position_um[after][axis] - position_um[place][axis]))
-    return max(float(np.median(overlaps)) if overlaps else 0.0, 2 * step_um)

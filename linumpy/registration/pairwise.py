@@ -59,7 +59,10 @@ class PlaneSource:
         """Yield the planes from ``start`` up to ``stop``; holds `BLOCK_PLANES` of them."""
         while start < stop:
             end = min(start - start % BLOCK_PLANES + BLOCK_PLANES, stop)
-            yield from self.read(start, end)
+            block = self.read(start, end)
+            # a view that the caller holds would keep the whole block while the next one is read
+            yield from (plane.copy() for plane in block)
+            del block
             start = end
 
 

@@ -75,6 +75,7 @@ def run(p: Params, job: Job) -> None:
     from linumpy.io.mosaic_tiles import open_mosaic_tiles
     from linumpy.preproc.slice_model import Wanted
     from linumpy.scripts import process_slice_placement as placement
+    from linumpy.scripts import process_slice_products as products
     from linumpy.scripts import process_slice_steps as steps
 
     grid = open_mosaic_tiles(p.in_mosaic, slicing_interval_mm=p.slicing_interval_mm)
@@ -104,9 +105,9 @@ def run(p: Params, job: Job) -> None:
         raise BadFile(f"slice {grid.slice_id}: {error.message}", hint=error.hint) from error
     steps.log_decisions(found)
     preview = steps.write_slice(p.out_slice, found, device.pick(use_gpu=p.use_gpu))
-    steps.write_products(p.out_slice, found, preview, job.parameters)
+    products.write_products(p.out_slice, found, preview, job.parameters)
     if p.keep_intermediate is not None:
-        steps.write_steps(p.keep_intermediate, found)
+        products.write_steps(p.keep_intermediate, found)
 
 
 def _position_um(p: Params, grid: "MosaicTiles") -> tuple[float, float]:

@@ -1,26 +1,24 @@
-"""The steps of linum_process_slice.py that need several rooms: measure, render, products."""
+"""The steps of linum_process_slice.py that need several rooms: measure, then write the slice."""
 
-import io
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from matplotlib import image
 from numpy.typing import NDArray
 
 from linumpy.compute.blocks import ordered_map
 from linumpy.compute.device import Device
 from linumpy.core.spacing import Spacing
-from linumpy.io import atomic, diagnostics, omezarr, tile_table
+from linumpy.io import omezarr
 from linumpy.io.mosaic_tiles import MosaicTiles
 from linumpy.mosaic import blend, measure, stitch
+from linumpy.mosaic.canvas import Canvas, TileWindow, plan_canvas, split_columns
 from linumpy.mosaic.stitch import Place, Refined
 from linumpy.preproc import illumination, interface, normalize, slice_model
 from linumpy.preproc.slice_model import SliceModel
-from linumpy.scripts import process_slice_placement
 from linumpy.scripts.process_slice_placement import Placement
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ class Found:
     refined: Refined
     pairs: tuple[stitch.Pair, ...]
     model: SliceModel
-    canvas: blend.Canvas
+    canvas: Canvas
     mask: NDArray[np.bool_]
     overview: NDArray[np.float32]
     overview_start: tuple[int, int]
@@ -108,7 +106,7 @@ def measure_slice(
         for place, c in refined.correction_px.items()
     }
     _, ny, nx = grid.tile_shape
-    canvas = blend.plan_canvas(
+    canvas = plan_canvas(
         position_um,
         tile_px=(ny, nx),
         step_um=native_um[1:],
@@ -133,57 +131,20 @@ def write_slice(path: Path, found: Found, device: Device) -> NDArray[np.float32]
     r_mm = found.settings.resolution_um / 1000
     origin_mm = (0.0, (canvas.rows[0] + 0.5) * r_mm, (canvas.columns[0] + 0.5) * r_mm)
     level = omezarr.Level(shape, Spacing(r_mm, r_mm, r_mm), chunk, shards, origin_mm)
-    preview = np.zeros(shape[1:], np.float32)
+    step = max(1, -(-max(shape[1:]) // _PREVIEW_PX))
+    preview = np.zeros([-(-n // step) for n in shape[1:]], np.float32)
     with omezarr.create(path, [level], attributes=_attributes(found)) as new:
         for columns, band in _bands(found, device, chunk[1], shards[2]):
             values = _finished(found, band, columns)
             y, x = band.start - canvas.rows[0], columns[0] - canvas.columns[0]
             where = (slice(y, y + values.shape[1]), slice(x, x + values.shape[2]))
             new.array[:, *where] = values
-            preview[where] = values.mean(axis=0)
-    step = max(1, -(-max(shape[1:]) // _PREVIEW_PX))
+            first = (-y % step, -x % step)
+            seen = values[:, first[0] :: step, first[1] :: step].mean(axis=0)
+            y, x = -(-y // step), -(-x // step)
+            preview[y : y + seen.shape[0], x : x + seen.shape[1]] = seen
     log.info("%s: %d × %d × %d voxels of %g µm", path.name, *shape, found.settings.resolution_um)
-    return preview[::step, ::step]
-
-
-def write_products(
-    path: Path, found: Found, preview: NDArray[np.float32], parameters: Mapping[str, object]
-) -> None:
-    """Write diagnostics, metrics, table of tiles and preview beside the slice."""
-    stem = path.parent / f"slice_z{found.grid.slice_id}"
-    details = _details(found)
-    atomic.write_json(
-        f"{stem}_process.json",
-        diagnostics.to_json({"slice_id": found.grid.slice_id, "parameters": parameters, **details}),
-    )
-    atomic.write_bytes(
-        process_slice_placement.mask_path(Path(f"{stem}_process.json")),
-        process_slice_placement.draw_mask(found.mask),
-    )
-    diagnostics.write_metrics(f"{stem}_process_metrics.json", _metrics(found, path))
-    tile_table.write(f"{stem}_tiles.csv", _tile_rows(found))
-    bright = float(np.percentile(preview[preview > 0], 99.5)) if (preview > 0).any() else 1.0
-    png = io.BytesIO()
-    image.imsave(png, preview, cmap="gray", vmin=0, vmax=bright, format="png")
-    atomic.write_bytes(f"{stem}_process_preview.png", png.getvalue())
-
-
-def write_steps(folder: Path, found: Found) -> None:
-    """Write what each step found as arrays, for debugging."""
-    _, ny, nx = found.grid.tile_shape
-    model = found.model
-    steps: dict[str, NDArray[Any]] = {  # Any: arrays of several dtypes
-        "flat_field": model.field.on_grid(ny, nx),
-        "axial_profile": model.profile,
-        "attenuation_slope_per_um": model.slopes.values,
-        "agarose_per_plane": model.agarose,
-        "overview": found.overview,
-        "mask": found.mask,
-    }
-    with atomic.replacing(folder) as partial:
-        partial.mkdir(exist_ok=True)
-        for name, values in steps.items():
-            np.save(partial / f"slice_z{found.grid.slice_id}_{name}.npy", values)
+    return preview
 
 
 def log_decisions(found: Found) -> None:
@@ -277,7 +238,7 @@ def _overview(
     nz, ny, nx = grid.tile_shape
     oy, ox = summaries[0].overview.shape
     _, y_um, x_um = grid.volume.spacing.zyx_um
-    canvas = blend.plan_canvas(
+    canvas = plan_canvas(
         position_um,
         tile_px=(oy, ox),
         step_um=(ny * y_um / oy, nx * x_um / ox),
@@ -314,7 +275,7 @@ def _bands(
     found: Found, device: Device, n_rows: int, n_columns: int
 ) -> Iterator[tuple[tuple[int, int], blend.Band]]:
     """Yield the slice strip by strip, top to bottom: the columns of a strip, and a band of it."""
-    strips = blend.split_columns(found.canvas, n_columns)
+    strips = split_columns(found.canvas, n_columns)
     n_tiles, n_windows = len(found.canvas.windows), sum(len(strip.windows) for strip in strips)
     done = 0
 
@@ -332,7 +293,7 @@ def _bands(
 
 
 def _rendered(
-    found: Found, device: Device, windows: Sequence[blend.TileWindow]
+    found: Found, device: Device, windows: Sequence[TileWindow]
 ) -> Iterator[NDArray[np.float32]]:
     """Return every tile on its window of the canvas, in order."""
     grid, model = found.grid, found.model
@@ -343,7 +304,7 @@ def _rendered(
     v, u = (illumination.pixel_axis(n) for n in (ny, nx))
     y, x = (np.arange(n, dtype=np.float64) + 0.5 for n in (ny, nx))
 
-    def render(window: blend.TileWindow) -> NDArray[np.float32]:
+    def render(window: TileWindow) -> NDArray[np.float32]:
         corner = found.start_px[window.place]
         depth = model.surface.at(
             corner[0] + y[:, None], corner[1] + x[None, :], v[:, None], u[None, :]
@@ -390,134 +351,11 @@ def _attributes(found: Found) -> dict[str, object]:
         "slice_id": str(found.grid.slice_id),
         "position_um": {"x": found.settings.position_um[1], "y": found.settings.position_um[0]},
         "slicing_interval_mm": found.grid.slicing_interval_mm,
-        "tissue_threshold": _tissue_threshold(model),
+        "tissue_threshold": tissue_threshold(model),
         "divisor": model.divisor,
     }
 
 
-def _tissue_threshold(model: SliceModel) -> float:
+def tissue_threshold(model: SliceModel) -> float:
     """Return the brightness that separates tissue from agarose, on the slice's scale."""
     return max((model.levels.threshold - model.levels.agarose) / model.divisor, 0.0)
-
-
-def _details(found: Found) -> dict[str, object]:
-    model, refined = found.model, found.refined
-    mosaic = found.grid.volume.attributes
-    return {
-        "scan": {
-            "tile_shape": found.grid.tile_shape,
-            "native_um": found.native_um,
-            "n_extra": mosaic.get("n_extra", 0),
-            "galvo_shift_px": mosaic.get("galvo_shift_px", 0),
-            "orientation": mosaic.get("orientation", "right_down"),
-        },
-        "surface": {
-            "depth_vox": model.surface.depth_vox,
-            "per_y": model.surface.per_y,
-            "per_x": model.surface.per_x,
-            "tile_terms": model.surface.tile_terms,
-            "spread_vox": model.surface.spread_vox,
-            "n_cells": model.surface.n_cells,
-        },
-        "background": model.background,
-        "flat_field": {
-            "coefficients": model.field.coefficients,
-            "seam_before": model.field.seam_before,
-            "seam_after": model.field.seam_after,
-        },
-        "axial_profile": model.profile,
-        "attenuation_slope_per_um": {
-            "median": float(np.median(model.slopes.values)),
-            "largest": float(np.abs(model.slopes.values).max()),
-        },
-        "levels": {"agarose": model.levels.agarose, "threshold": model.levels.threshold},
-        "agarose_per_plane": model.agarose,
-        "divisor": model.divisor,
-        "tissue_coverage": float(found.mask.mean()),
-        "positions": {
-            "stage_sigma_px": refined.stage_sigma_px,
-            "rms_residual_px": refined.rms_residual_px,
-            "flagged": sorted(refined.flagged),
-            "rejected": refined.rejected,
-            "pairs": [_pair(pair) for pair in found.pairs],
-        },
-        "placement": process_slice_placement.describe(
-            resolution_um=found.settings.resolution_um,
-            position_um=found.settings.position_um,
-            n_planes=model.n_planes,
-            start_px=found.start_px,
-            refined=refined,
-        ),
-    }
-
-
-def _pair(pair: stitch.Pair) -> dict[str, object]:
-    shift = pair.shift
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        "dy_px": shift.dy_px,
-        "dx_px": shift.dx_px,
-        "ncc": shift.ncc,
-        "is_conclusive": shift.is_conclusive,
-        "sigma_px": _sigma(shift.information),
-    }
-
-
-def _sigma(information: NDArray[np.float64]) -> list[float | None]:
-    """Return the standard deviation (y, x) that a pair claims; None where it knows nothing."""
-    return [float(v) ** -0.5 if v > 0 else None for v in np.diag(information)]
-
-
-def _metrics(found: Found, path: Path) -> diagnostics.Metrics:
-    model, refined = found.model, found.refined
-    metrics = diagnostics.Metrics("process_slice")
-    metrics.info("input_volume", found.grid.volume.path)
-    metrics.info("output_volume", path)
-    metrics.info("output_shape", (model.n_planes, *found.canvas.shape))
-    metrics.info("num_tiles", len(found.start_px))
-    metrics.info("total_pairs", len(found.pairs))
-    metrics.info("valid_pairs", sum(pair.shift.is_conclusive for pair in found.pairs))
-    metrics.info("rejected_pairs", len(refined.rejected))
-    metrics.info("flagged_tiles", len(refined.flagged))
-    metrics.add("rms_residual", refined.rms_residual_px, unit="px",
-                description="of overlaps, after refinement")  # fmt: skip
-    metrics.add("seam_before", model.field.seam_before, description="median |log ratio|")
-    metrics.add("seam_after", model.field.seam_after, description="median |log ratio|")
-    metrics.add("detected_interface_depth", model.surface.depth_vox, unit="px",
-                description="depth of the surface at the mosaic's origin")  # fmt: skip
-    metrics.add("mask_coverage", float(found.mask.mean()), description="tissue with its margin")
-    metrics.info("interface_quality", "ok" if model.surface.n_cells else "not found")
-    if not model.surface.n_cells:
-        metrics.warn("no water above the tissue was seen; plane 0 is the mosaic's first")
-    if refined.flagged and found.settings.margin_px:
-        metrics.warn(f"tiles that keep the stage's position: {len(refined.flagged)}")
-    return metrics
-
-
-def _tile_rows(found: Found) -> list[tile_table.TileRow]:
-    best: dict[Place, float] = {}
-    for pair in found.pairs:
-        if pair.shift.is_conclusive:
-            for place in (pair.first, pair.second):
-                best[place] = max(best.get(place, 0.0), pair.shift.ncc)
-    (start_y_um, start_x_um), (_, y_um, x_um) = found.settings.position_um, found.native_um
-    rows = []
-    for place in sorted(found.start_px):
-        (y, x), (dy, dx) = found.start_px[place], found.refined.correction_px[place]
-        stage_y, stage_x = found.grid.stage_mm[place]
-        row = tile_table.TileRow(
-            row=place[0],
-            col=place[1],
-            stage_x_mm=stage_x,
-            stage_y_mm=stage_y,
-            placed_x_um=start_x_um + (x + dx) * x_um,
-            placed_y_um=start_y_um + (y + dy) * y_um,
-            correction_x_px=dx,
-            correction_y_px=dy,
-            overlap_ncc=best.get(place),
-            flagged=place in found.refined.flagged,
-            file=found.grid.files[place],
-        )
-        rows.append(row)
-    return rows

@@ -19,7 +19,7 @@ MAY = {
     "io/atomic.py": ({"open", "rename", "write_text", "write_bytes"}, "the one writer"),
     "io/tiles.py": ({"open", "tofile"}, PARTIAL),
     "io/export.py": ({"TiffWriter", "open"}, PARTIAL),
-    "scripts/process_slice_steps.py": ({"save", "imsave"}, f"{PARTIAL}, or {IN_MEMORY}"),
+    "scripts/process_slice_products.py": ({"save", "imsave"}, f"{PARTIAL}, or {IN_MEMORY}"),
     "scripts/process_slice_placement.py": ({"imsave"}, IN_MEMORY),
     "scripts/linum_simulate_acquisition.py": ({"save"}, PARTIAL),
     "scripts/linum_estimate_global_transform.py": ({"save"}, IN_MEMORY),

@@ -93,7 +93,7 @@ def write_config(path, **uses):
 OTHER_TABLES = {
     "io/table.py": "takes tables apart for io.slice_config and io.shifts",
     "io/lenient.py": "the report shows what can be read of a record that is refused",
-    "scripts/process_slice_steps.py": "writes a table of tiles, no record",
+    "scripts/process_slice_products.py": "writes a table of tiles, no record",
     "cli/failure.py": "writes one fragment of a failed slice; cli stands above io",
 }
 
