@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -12,6 +12,7 @@ from linumpy.core.slice_id import parse_ids
 from linumpy.errors import BadValue
 from linumpy.pipeline import nextflow
 from linumpy.pipeline.linum_reconstruct import ID_PARAMETERS, check_atlas
+from linumpy.pipeline.nextflow import Workflow
 
 
 def check_parameters(name: str, text: str) -> None:
@@ -30,8 +31,21 @@ def check_parameters(name: str, text: str) -> None:
         Names what is unknown, missing or out of its bounds.
     """
     workflow = next(one for one in nextflow.WORKFLOWS if one.name == name)
-    kind, given = workflow.params, json.loads(text)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    given = json.loads(text)
+    check_known(workflow, given)
+    params = check_bounds(workflow, given)
+    check_atlas(getattr(params, "atlas", None), getattr(params, "input_orientation", None))
+
+
+def check_known(workflow: Workflow, given: Iterable[str]) -> None:
+    """Refuse names that are no parameters of a workflow.
+
+    Raises
+    ------
+    BadValue
+        Names them, and the nearest that there is.
+    """
+    fields = [f.name for f in dataclasses.fields(workflow.params)]
     unknown = [key for key in given if key not in fields]
     if unknown:
         near = difflib.get_close_matches(unknown[0], fields, n=1)
@@ -39,14 +53,25 @@ def check_parameters(name: str, text: str) -> None:
             f"{', '.join(f'--{key}' for key in unknown)}: no such parameter of {workflow.file}",
             hint=f"did you mean --{near[0]}?" if near else "--help lists all",
         )
+
+
+def check_bounds(workflow: Workflow, given: Mapping[str, Any]) -> Any:  # Any: its params
+    """Return the parameters of a workflow as values, each complete and within its bounds.
+
+    Raises
+    ------
+    BadValue
+        Names what is missing or out of its bounds.
+    """
+    kind = workflow.params
     values = from_json(kind, given)
-    missing = [n for n, f in fields.items() if _is_missing(f) and n not in values]
+    missing = [f.name for f in dataclasses.fields(kind) if _is_missing(f) and f.name not in values]
     if missing:
         raise BadValue(f"--{missing[0]} is missing", hint="--help lists all parameters")
     params = runtime.validate(kind(**values))
     for key in ID_PARAMETERS:
         parse_ids(getattr(params, key, ()))
-    check_atlas(values.get("atlas"), values.get("input_orientation"))
+    return params
 
 
 def from_json(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,16 +16,24 @@ import tyro
 from pydantic import TypeAdapter
 
 from linumpy.cli import runtime
-from linumpy.cli.command import AnyCommand, Count, Source
+from linumpy.cli.command import AnyCommand, Count, Source, SourceFlag
 from linumpy.cli.fields import MoreRaw
-from linumpy.pipeline import linum_record_run, preproc, reconst_3d
+from linumpy.pipeline import (
+    linum_check_samplesheet,
+    linum_record_run,
+    linum_run_brain,
+    preproc,
+    reconst_3d,
+)
 from linumpy.pipeline.graph import Step, run_parameters
 from linumpy.pipeline.linum_reconstruct import Run
 from linumpy.scripts import (
     linum_finish_record,
+    linum_generate_overview,
     linum_generate_pipeline_report,
     linum_keep_edits,
     linum_list_slices,
+    linum_name_failed_brains,
     linum_name_failures,
     linum_record_failures,
     linum_start_record,
@@ -49,6 +57,13 @@ KEEPERS: dict[str, AnyCommand] = {
     "name_failures": linum_name_failures.COMMAND,
 }
 """Process → command of what the local driver does itself."""
+OF_BRAINS: dict[str, AnyCommand] = {
+    "check_samplesheet": linum_check_samplesheet.COMMAND,
+    "run_brain": linum_run_brain.COMMAND,
+    "generate_overview": linum_generate_overview.COMMAND,
+    "name_failed_brains": linum_name_failed_brains.COMMAND,
+}
+"""Process → command of a run over a samplesheet, ``workflows/lib/brains.nf``."""
 KEEPER_FLAGS = {
     "start_record": ("slices", "keep", "leave_gap", "slicing_interval_mm"),
     "list_slices": ("leave_gap",),
@@ -74,6 +89,10 @@ class Engine:
     """most memory of one task; without a cluster, of all tasks together"""
     help: bool = False
     """print the parameters and stop"""
+    samplesheet: SourceFlag = None
+    """CSV with a row per brain: subject, raw or input, and parameters; a folder per subject"""
+    subjects_at_once: Count = 1
+    """with samplesheet: brains that are worked on at the same time"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,7 +254,7 @@ def _flag(flag: str, parameter: str, hint: object) -> str:
     kind = _schema_type(hint)
     if kind["type"] == "boolean":
         return f"{value} ? '--{flag}' : '--no_{flag}'"
-    if _is_many(hint):
+    if is_many(hint):
         words = f"[{value}].flatten().findAll {{ it != null && it != '' }}"
         return f"{words} ? \"--{flag} ${{{words}.join(' ')}}\" : ''"
     if kind["type"] == "string" and "enum" not in kind:
@@ -297,7 +316,7 @@ def _group(one: Workflow, title: str, fields: Sequence[dataclasses.Field[Any]]) 
 
 def _schema_type(hint: object) -> dict[str, Any]:
     """Return the JSON type of a parameter, its bounds and choices; lists are text."""
-    if _is_many(hint):
+    if is_many(hint):
         return {"type": "string"}
     found = TypeAdapter(hint).json_schema()
     options = [one for one in found.get("anyOf", [found]) if one.get("type") != "null"]
@@ -307,11 +326,11 @@ def _schema_type(hint: object) -> dict[str, Any]:
     return kept
 
 
-def _is_many(hint: object) -> bool:
+def is_many(hint: object) -> bool:
     """Say whether a parameter takes several values."""
     if get_origin(hint) is Annotated:
-        return _is_many(get_args(hint)[0])
-    return get_origin(hint) is tuple or any(_is_many(part) for part in get_args(hint))
+        return is_many(get_args(hint)[0])
+    return get_origin(hint) is tuple or any(is_many(part) for part in get_args(hint))
 
 
 def _help(one: Workflow) -> Iterator[str]:

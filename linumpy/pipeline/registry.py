@@ -8,8 +8,10 @@ from linumpy.cli.command import AnyCommand
 from linumpy.pipeline import (
     linum_apply_transforms,
     linum_check_parameters,
+    linum_check_samplesheet,
     linum_reconstruct,
     linum_record_run,
+    linum_run_brain,
 )
 
 
@@ -20,7 +22,9 @@ def commands() -> dict[str, AnyCommand]:
     drivers = [
         linum_apply_transforms.COMMAND,
         linum_check_parameters.COMMAND,
+        linum_check_samplesheet.COMMAND,
         linum_reconstruct.COMMAND,
         linum_record_run.COMMAND,
+        linum_run_brain.COMMAND,
     ]
     return {command.name: command for command in [*found, *drivers]}

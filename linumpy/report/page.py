@@ -115,12 +115,12 @@ def write(page: Page, path: Path, format_: Format = "auto") -> None:
 
 def to_html(page: Page, *, link: Callable[[Picture], str] | None = None) -> str:
     """Return the page as HTML; pictures stand in it, unless ``link`` says where they are."""
-    return _environment().get_template("page.html").render(page=page, link=link or data_uri)
+    return environment().get_template("page.html").render(page=page, link=link or data_uri)
 
 
 def to_text(page: Page) -> str:
     """Return the page as plain text, without pictures."""
-    return _environment().get_template("page.txt").render(page=page)
+    return environment().get_template("page.txt").render(page=page)
 
 
 def to_zip(page: Page) -> bytes:
@@ -186,6 +186,17 @@ def data_uri(picture: Picture) -> str:
     return f"data:{picture.mime};base64,{base64.b64encode(picture.data).decode('ascii')}"
 
 
+def environment() -> Environment:
+    """Return what fills the templates of this room; every value is escaped."""
+    return Environment(
+        loader=PackageLoader("linumpy.report"),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=False,
+        keep_trailing_newline=True,
+    )
+
+
 def check_output(path: Path) -> None:
     """Refuse a report that its own JSON would overwrite.
 
@@ -210,13 +221,3 @@ def _pictures(value: object) -> list[Picture]:
     if isinstance(value, tuple):
         return [picture for part in value for picture in _pictures(part)]
     return []
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("linumpy.report"),
-        autoescape=select_autoescape(("html",)),
-        undefined=StrictUndefined,
-        trim_blocks=False,
-        keep_trailing_newline=True,
-    )

@@ -10,13 +10,15 @@ import pytest
 from linumpy.cli import runtime
 from linumpy.cli.runtime import Options
 from linumpy.pipeline import check, nextflow, registry
-from linumpy.pipeline.nextflow import KEEPERS, WORKFLOWS, process_name
+from linumpy.pipeline.nextflow import KEEPERS, OF_BRAINS, WORKFLOWS, process_name
 from linumpy.pipeline.steps import STEPS
 
 WORK = Path(__file__).parents[2] / "workflows"
 MODULES = {path.stem: path.read_text("utf-8") for path in sorted((WORK / "modules").glob("*.nf"))}
 COMMANDS = registry.commands()
 OF_STEP = {process_name(step): step for step in STEPS}
+CHECKS = {"check_parameters", "check_samplesheet"}
+"""Run as they are in a stub, too."""
 OPTIONS = {f.name for f in dataclasses.fields(Options)}
 LINE = re.compile(
     r"^\s*(linum_\w+\.py)\b.*?(?=^\s*(?:mkdir|touch|printf|\"\"\"))", re.MULTILINE | re.DOTALL
@@ -40,7 +42,7 @@ def words(text: str) -> str:
 
 def test_modules_are_the_stages_and_the_keepers():
     "No stage without a process, no process without a stage."
-    assert set(MODULES) == {*OF_STEP, *KEEPERS, "check_parameters"}
+    assert set(MODULES) == {*OF_STEP, *KEEPERS, *OF_BRAINS, "check_parameters"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -64,7 +66,7 @@ def test_the_flags_of_a_process_exist(name):
         assert not wrong, f"{command}: {wrong}"
 
 
-@pytest.mark.parametrize("name", sorted(set(MODULES) - {"check_parameters"}))
+@pytest.mark.parametrize("name", sorted(set(MODULES) - CHECKS))
 def test_the_stub_is_the_same_command_checked(name):
     "Word for word, and --check."
     script, stub = blocks(MODULES[name])
@@ -104,10 +106,11 @@ def test_params_are_fields(workflow):
     "Every ``params.x`` in workflow, modules and config is a parameter that the check knows."
     known = {f.name for f in dataclasses.fields(workflow.params)}
     text = (WORK / workflow.name / workflow.file).read_text("utf-8")
+    text += (WORK / "lib" / "brains.nf").read_text("utf-8")
     included = re.findall(r"from '../modules/(\w+)'", text)
     files = [WORK / workflow.name / f for f in (workflow.file, "flags.config", "nextflow.config")]
     files += [WORK / "modules" / f"{name}.nf" for name in included]
-    files += sorted((WORK / "conf").glob("base.config"))
+    files += [WORK / "conf" / "base.config", WORK / "lib" / "brains.nf"]
     for path in files:
         used = set(re.findall(r"params\.(\w+)", path.read_text("utf-8"))) - {"config"}
         assert used <= known, f"{path.name}: {used - known}"

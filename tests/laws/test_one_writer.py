@@ -29,6 +29,7 @@ MAY = {
     "report/style.py": ({"savefig", "imsave"}, IN_MEMORY),
     "report/atlas_preview.py": ({"savefig"}, IN_MEMORY),
     "pipeline/local.py": ({"open", "FileHandler"}, "the lock and the log of a run, line by line"),
+    "pipeline/brain_run.py": ({"open"}, "what an engine says, line by line"),
     "pipeline/worker.py": ({"write_text"}, PEAK),
 }
 

@@ -14,10 +14,16 @@ include { record_run                        } from '../modules/record_run'
 include { name_failures                     } from '../modules/name_failures'
 
 include { existing; paths; recordAt; gathered; toldOfRun } from '../lib/files'
+include { brains } from '../lib/brains'
 
 workflow {
     if (params.help) {
         println file("${projectDir}/help.txt").text
+        return
+    }
+    if (params.samplesheet) {
+        existing(params, ['samplesheet'])
+        brains(groovy.json.JsonOutput.toJson(params), 'preproc')
         return
     }
     existing(params, ['input', 'more_raw'])

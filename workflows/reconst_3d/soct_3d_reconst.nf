@@ -28,10 +28,16 @@ include { generate_report                        } from '../modules/generate_rep
 include { name_failures                          } from '../modules/name_failures'
 
 include { existing; recordAt; gathered; inGroups; toldOfRun } from '../lib/files'
+include { brains } from '../lib/brains'
 
 workflow {
     if (params.help) {
         println file("${projectDir}/help.txt").text
+        return
+    }
+    if (params.samplesheet) {
+        existing(params, ['samplesheet'])
+        brains(groovy.json.JsonOutput.toJson(params), 'reconst_3d')
         return
     }
     existing(params, ['input', 'slice_config', 'manual_transforms', 'atlas'])
