@@ -36,7 +36,7 @@ def run(p: Params) -> None:
     told = p.launch_dir / LOG
     argv = [
         find_engine(),
-        *("run", str(p.workflow.absolute()), "-params-file", PARAMS),
+        *("run", str(p.script.absolute()), "-params-file", PARAMS),
         *("-work-dir", p.work_dir, "-ansi-log", "false", "-with-trace", "trace.txt"),
         *shlex.split(p.engine_args),
     ]

@@ -19,7 +19,7 @@ class Params:
     """<subject>.brain.json, the parameters of the run"""
     outcome: Product
     """<subject>.outcome.json"""
-    workflow: Path
+    script: Path
     """the workflow's main script"""
     launch_dir: Path
     """folder where the run starts, which keeps its log and its cache"""

@@ -21,7 +21,7 @@ process run_brain {
     def subject = brain.name - '.brain.json'
     """
     linum_run_brain.py ${brain} ${subject}.outcome.json \
-        --workflow '${script}' --launch_dir '${launch_dir}/${subject}' \
+        --script '${script}' --launch_dir '${launch_dir}/${subject}' \
         --work_dir '${work_dir}/${subject}' --engine_args='${engine_args}'
     """
 
@@ -29,7 +29,7 @@ process run_brain {
     def subject = brain.name - '.brain.json'
     """
     linum_run_brain.py ${brain} ${subject}.outcome.json \
-        --workflow '${script}' --launch_dir '${launch_dir}/${subject}' \
+        --script '${script}' --launch_dir '${launch_dir}/${subject}' \
         --work_dir '${work_dir}/${subject}' --engine_args='${engine_args}' --check
     touch ${subject}.outcome.json
     """
