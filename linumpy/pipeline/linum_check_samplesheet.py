@@ -26,7 +26,7 @@ class Params:
     """CSV: subject, raw or input, and any parameter of the workflows as a column"""
     out_directory: Product
     """folder of <subject>.brain.json, the parameters of each brain's run"""
-    launch_dir: Path = Path()
+    launch_dir: Path
     """relative paths are below this folder"""
     see_paths: bool = True
     """refuse paths that do not exist; not in a container, which sees none"""

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 SUBJECT, RAW, INPUT, OUTPUT = "subject", "raw", "input", "output"
 OF_ALL = {OUTPUT, "samplesheet", "subjects_at_once", "help", "max_cpus", "max_memory"}
 """Parameters of the whole run: no column changes them for one brain."""
+_REMOTE = "://"
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 
 
@@ -203,25 +204,36 @@ def _placed(params: Mapping[str, Any], workflow: Workflow, launch_dir: Path) -> 
     """Return the parameters with every path absolute: a brain's run starts in another folder."""
     placed = dict(params)
     for name in (*_path_names(workflow), OUTPUT):
-        text = str(params.get(name) or "")
-        if text and "://" not in text:
-            placed[name] = str(launch_dir / text)
+        value = params.get(name)
+        if isinstance(value, list):
+            placed[name] = [_absolute(part, launch_dir) for part in value]
+        elif value:
+            placed[name] = _absolute(value, launch_dir)
     return placed
+
+
+def _absolute(text: str, launch_dir: Path) -> str:
+    return text if _REMOTE in text else str(launch_dir / text)
 
 
 def _check_paths(placed: Mapping[str, Any], cells: Mapping[str, _Cell], workflow: Workflow) -> None:
     for name in _path_names(workflow):
-        text = str(placed.get(name) or "")
-        if not text or "://" in text or Path(text).exists():
-            continue
-        column = RAW if name == INPUT and RAW in cells and cells[RAW].text else name
-        cell = cells.get(column, cells[SUBJECT])
-        raise MissingFile(
-            f"{cell.path} line {cell.line}, column {cell.column}: --{name} {text} does not exist",
-            hint="check the path; a relative one is below the folder where the workflow starts",
-        )
+        value = placed.get(name) or []
+        for text in value if isinstance(value, list) else [value]:
+            if _REMOTE in text or Path(text).exists():
+                continue
+            column = RAW if name == INPUT and RAW in cells and cells[RAW].text else name
+            cell = cells.get(column, cells[SUBJECT])
+            raise MissingFile(
+                f"{cell.path} line {cell.line}, column {cell.column}: --{name} {text} does not "
+                "exist",
+                hint="check the path; a relative one is below the folder where the workflow starts",
+            )
 
 
 def _path_names(workflow: Workflow) -> list[str]:
-    names = [name for name, is_source in runtime.roles(workflow.params).items() if is_source]
-    return [*(name for name in names if name != "samplesheet"), "atlas"]
+    """Return the parameters that are paths which a run reads."""
+    hints = get_type_hints(workflow.params)
+    paths = {Path, Path | None, tuple[Path, ...]}
+    found = [name for name, hint in hints.items() if hint in paths]
+    return [*(name for name in found if name not in (OUTPUT, "samplesheet")), "atlas"]

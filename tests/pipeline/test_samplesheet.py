@@ -22,9 +22,9 @@ def read(folder, text, *, name="preproc", **given):
 def test_a_row_says_what_differs(tmp_path):
     "Typed values, paths below the launch folder, a folder per subject; empty cells change nothing."
     text = (
-        "\ufeffSubject;raw;axial_resolution;detect_galvo;keep\r\n"
-        "a;raw/a;3.5;TRUE;02 05-07\r\n\r\n"
-        'b-2.x;"/data/b";;;\r\n'
+        "\ufeffSubject;raw;axial_resolution;detect_galvo;keep;more_raw\r\n"
+        "a;raw/a;3.5;TRUE;02 05-07;raw/a2 /data/a3\r\n\r\n"
+        'b-2.x;"/data/b";;;;\r\n'
     )
     one, two = read(tmp_path, text, axial_resolution=2, detect_galvo=False)
     assert (one.subject, two.subject) == ("a", "b-2.x")
@@ -34,6 +34,7 @@ def test_a_row_says_what_differs(tmp_path):
         "axial_resolution": 3.5,
         "detect_galvo": True,
         "keep": ["02", "05-07"],
+        "more_raw": [str(tmp_path / "raw" / "a2"), "/data/a3"],
     }
     assert two.params == {
         "output": str(tmp_path / "out" / "b-2.x"),
