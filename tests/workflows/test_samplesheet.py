@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +49,19 @@ def test_a_brain_is_what_a_run_on_it_alone_makes(subject, made, tiny_acquisition
     )
     assert (folder / "pre" / subject / "mosaics").is_dir()
     assert (out / "quality_report.html").exists()
+
+
+def test_a_second_contrast_is_placed_by_what_the_workflows_left(made, tiny_acquisition, tmp_path):
+    "The first one's own tiles give its voxels; raw headers and galvo come from preproc's folder."
+    folder = made[0]
+    command = Path(sys.executable).with_name("linum_apply_transforms.py")
+    words = (folder / "out" / "one", tiny_acquisition.raw, tmp_path / "second")
+    flags = ("--preproc", folder / "pre" / "one")
+    done = subprocess.run([command, *words, *flags], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert engine.hash_levels(tmp_path / "second" / engine.VOLUME) == engine.hash_levels(
+        folder / "out" / "one" / engine.VOLUME
+    )
 
 
 def test_one_page_and_the_truth_in_the_exit_code(made):

@@ -33,6 +33,7 @@ workflow brains {
         engineArgs(workflow),
     )
     ch_outcomes = run_brain.out.outcome.collect()
-    generate_overview(ch_outcomes.map { file(params.output) }, ch_outcomes)
+    ch_folder = ch_outcomes.map { file(params.output) }.map { it.mkdirs(); it }  // also where no brain began
+    generate_overview(ch_folder, ch_outcomes)
     name_failed_brains(generate_overview.out.rows)
 }

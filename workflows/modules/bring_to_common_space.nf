@@ -1,7 +1,7 @@
 // All slices onto one canvas, by the shifts.
 process bring_to_common_space {
     label 'wide'
-    publishDir "${params.output}", mode: 'copy', pattern: 'bring_to_common_space/*.{json,csv}', saveAs: { it.endsWith('done.json') ? null : it }
+    publishDir "${params.output}", mode: 'copy', saveAs: { it ==~ /.*(zarr|done\.json)/ ? null : it }
 
     input:
     path slices, stageAs: 'slices/*'
@@ -9,7 +9,8 @@ process bring_to_common_space {
     path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
 
     output:
-    path 'bring_to_common_space', emit: folder  // slice_z03_normalize.ome.zarr, …
+    path 'bring_to_common_space/*.ome.zarr', emit: slices  // slice_z03_normalize.ome.zarr, …
+    path 'bring_to_common_space/*_*.{csv,json}', optional: true, emit: tables
     path 'bring_to_common_space/done.json', optional: true, emit: cost
 
     script:

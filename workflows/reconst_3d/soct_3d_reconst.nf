@@ -84,7 +84,7 @@ workflow {
     ch_record = failed_slices.out.slice_config
 
     bring_to_common_space(ch_slices, ch_shifts, ch_record)
-    ch_common = bring_to_common_space.out.folder  // folder of slice_z03_normalize.ome.zarr, …
+    ch_common = bring_to_common_space.out.slices.map { [it].flatten()[0].parent }  // their folder
 
     ch_fragments = channel.value([])
     ch_filled = channel.value([])
