@@ -31,6 +31,8 @@ Source = Annotated[Path, tyro.conf.Positional, Role(is_source=True)]
 """A positional path that must exist."""
 Product = Annotated[Path, tyro.conf.Positional, Role(is_source=False)]
 """A positional path that the command makes; refused when it exists, unless --overwrite."""
+NamedProduct = Annotated[Path | None, tyro.conf.Positional, Role(is_source=False)]
+"""A product to which the command gives a name when none is given."""
 SourceFlag = Annotated[Path | None, Role(is_source=True)]
 """An optional flag whose path must exist when given."""
 ProductFlag = Annotated[Path | None, Role(is_source=False)]

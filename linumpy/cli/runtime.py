@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 import tyro
 
-from linumpy.cli import cost, failure, machine
+from linumpy.cli import cite, cost, failure, machine
 from linumpy.cli.command import Command, Count, Role
 from linumpy.errors import (
     BadValue,
@@ -50,6 +50,8 @@ class Options:
     """check parameters and inputs, then stop"""
     verbose: Annotated[bool, tyro.conf.arg(aliases=["-v"])] = False
     """say more on standard error"""
+    version: bool = False
+    """print which linumpy this is and how to cite it, then stop"""
     record_failure: Path | None = None
     """STAGE/slice_z07_manifest.csv: where a failure on the slice is recorded; the command then ends
     well, so that a workflow goes on with the other slices"""
@@ -75,6 +77,9 @@ INTERRUPTED = 130
 
 def main(command: Command[P], argv: list[str]) -> int:
     """Run ``command`` on a command line and return the exit code."""
+    if "--version" in argv:
+        print(cite.how_to_cite(version()), end="")  # noqa: T201  this is what was asked for
+        return 0
     try:
         params, options = parse(command, argv)
         failure.check_fragment(options.record_failure)

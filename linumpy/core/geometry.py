@@ -1,9 +1,10 @@
 """How a rig lays its tiles out: signs of the stage, field of view, extents. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from linumpy.core.acquisition import Unfinished
+from linumpy.core.instrument import Instrument
 from linumpy.core.slice_id import SliceId
 from linumpy.core.tile_orientation import STANDARD, TileOrientation
 
@@ -70,3 +71,4 @@ class Scan:
     axial_um: float | None
     slicing_interval_mm: float | None
     unfinished: tuple[Unfinished, ...] = ()
+    instrument: Instrument = field(default_factory=Instrument)

@@ -8,6 +8,7 @@ from typing import Any
 
 from linumpy.core.acquisition import Unfinished
 from linumpy.core.geometry import XY, RigGeometry, Scan, SliceExtent, StageSign
+from linumpy.core.instrument import Instrument
 from linumpy.core.slice_id import SliceId
 from linumpy.core.tile_orientation import ALL
 from linumpy.errors import BadFile, LinumpyError, MissingFile
@@ -34,6 +35,7 @@ def write(path: str | Path, scan: Scan) -> None:
             "axial_um": scan.axial_um,
             "slicing_interval_mm": scan.slicing_interval_mm,
             "unfinished": [dataclasses.asdict(one) for one in scan.unfinished],
+            "instrument": describe_instrument(scan.instrument),
             "slices": {slice_id: _slice(extent) for slice_id, extent in scan.extents.items()},
         },
     )
@@ -67,6 +69,15 @@ def read(path: str | Path) -> Scan:
             f"{path}: not an acquisition file ({what})",
             hint="make it again with linum_estimate_xy_shift_from_metadata.py",
         ) from error
+
+
+def describe_instrument(found: Instrument) -> dict[str, Any]:  # Any: JSON
+    """Return what the instrument wrote down, as JSON values."""
+    return {
+        "header": dict(found.header),
+        "metadata": dict(found.metadata),
+        "dates": None if found.dates is None else list(found.dates),
+    }
 
 
 def _pair(pair: XY) -> dict[str, float]:
@@ -106,6 +117,7 @@ def _scan(content: Mapping[str, Any]) -> Scan:  # Any: JSON
         slicing_interval_mm=_number(content["slicing_interval_mm"]),
         # files of earlier versions do not have it
         unfinished=tuple(_unfinished(one) for one in content.get("unfinished", ())),
+        instrument=_instrument(content.get("instrument") or {}),
     )
 
 
@@ -115,6 +127,15 @@ def _unfinished(value: Mapping[str, Any]) -> Unfinished:  # Any: JSON
         said=str(value["said"]),
         note=str(value["note"]),
         is_written=bool(value["is_written"]),
+    )
+
+
+def _instrument(content: Mapping[str, Any]) -> Instrument:
+    dates = content.get("dates")
+    return Instrument(
+        header=dict(content.get("header") or {}),
+        metadata=dict(content.get("metadata") or {}),
+        dates=None if not dates else (str(dates[0]), str(dates[1])),
     )
 
 

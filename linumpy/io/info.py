@@ -26,7 +26,7 @@ def read_info(path: str | Path) -> TileInfo:
         If it cannot be read, a needed key is missing, or a value is not a number in its range.
     """
     path = Path(path)
-    keys = _Keys(path, _read_keys(path))
+    keys = _Keys(path, read_keys(path))
     top_z, nz = keys.depth()
     focus = keys.optional_number("focus_z")
     focus_px = None if focus is None else round(focus) - top_z
@@ -69,7 +69,14 @@ def write_info(path: str | Path, info: TileInfo) -> None:
     atomic.write_text(path, "\n".join(["Scan info", *lines]) + "\n")
 
 
-def _read_keys(path: Path) -> dict[str, str]:
+def read_keys(path: Path) -> dict[str, str]:
+    """Return the keys of one header with their texts; the first of a repeated key.
+
+    Raises
+    ------
+    MissingFile, BadFile
+        If the file is absent or no text.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:

@@ -86,6 +86,11 @@ def stage_z_mm(raw_slice: RawSlice) -> float | None:
     return statistics.median(values) if values else None
 
 
+def metadata_places(parent: Path) -> tuple[Path, Path]:
+    """Return where metadata.json may lie for tiles in ``parent``: beside them, or one folder up."""
+    return (parent / "metadata.json", parent.parent / "metadata.json")
+
+
 def _from_stage(acquisition: Acquisition) -> float | None:
     """Return the median |Δz/Δid|; the stage may count down."""
     heights = [(key.number, stage_z_mm(raw)) for key, raw in acquisition.slices.items()]
@@ -112,7 +117,7 @@ def _from_metadata(acquisition: Acquisition, roots: Sequence[Path]) -> list[tupl
 def _median_of(parents: Iterable[Path]) -> list[tuple[str, float]]:
     found: list[tuple[Path, float]] = []
     for parent in parents:
-        for path in (parent / "metadata.json", parent.parent / "metadata.json"):
+        for path in metadata_places(parent):
             value = _read_thickness(path)
             if value is not None:
                 found.append((path, value))

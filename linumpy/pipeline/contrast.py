@@ -17,11 +17,11 @@ from linumpy.core.acquisition import Acquisition
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, SliceFailed
 from linumpy.io import atomic, history, selection, tiles
-from linumpy.pipeline import driver, estimate, local, summary
+from linumpy.pipeline import driver, estimate, local, provenance, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.layout import Layout
-from linumpy.pipeline.linum_apply_transforms import Params
+from linumpy.pipeline.linum_apply_transforms import COMMAND, Params
 from linumpy.pipeline.placed_run import PlacedRun, check_grids, check_raw, describe, open_run
 from linumpy.pipeline.pool import Pool
 from linumpy.pipeline.state import State
@@ -39,7 +39,12 @@ class ContrastState(State):
     """A run on the second contrast; ``first`` is what placed it."""
 
     first: PlacedRun
-    brightness: str
+    given: Params
+
+    @property
+    def headers(self) -> Path:
+        """What the raw headers said: those of the first contrast."""
+        return self.first.preproc.acquisition
 
 
 def apply(p: Params, job: Job) -> None:
@@ -84,6 +89,7 @@ def _state(p: Params, first: PlacedRun, acquisition: Acquisition) -> ContrastSta
         more_raw=p.more_raw,
         on_duplicate=p.on_duplicate,
         out=p.out,
+        subject=first.subject,
         slices=tuple(map(str, first.ids)),
         verify=p.verify,
         refine_unreliable=False,  # the shifts of the common canvas say already what it found
@@ -98,7 +104,7 @@ def _state(p: Params, first: PlacedRun, acquisition: Acquisition) -> ContrastSta
         slicing_interval_mm=first.slicing_interval_mm,
         record=first.layout.final_config,
         first=first,
-        brightness=p.brightness,
+        given=p,
     )
 
 
@@ -200,7 +206,7 @@ def _plan_process(step: Step, state: Any) -> list[Task]:
             shifts=None,
             input_transform=None,
             placement=state.first.processed(slice_id),
-            brightness=state.brightness,
+            brightness=state.given.brightness,
             keep_intermediate=None,
         )
         for slice_id in state.first.ids
@@ -261,9 +267,12 @@ def _plan_stack(step: Step, state: Any) -> list[Task]:
 
 def _plan_normalize_z(step: Step, state: Any) -> list[Task]:
     out = state.layout
+    told = provenance.write_for_volume(state, COMMAND, state.given)
     return [
         state.task(
             step,
+            views={"provenance": provenance.view_of(told)},
+            provenance=told,
             makes=[out.volume, out.out / "3d_volume_z_normalization.json"],
             in_zarr=out.stage("stack") / "stack.ome.zarr",
             out_zarr=out.volume,

@@ -114,6 +114,7 @@ def _look(p: Any) -> State:
         record=layout.slice_config,
     )
     check_atlas(p.atlas, p.input_orientation)
+    log.info("subject %s", state.subject)
     record.check_input(state)
     if not state.selected():
         have = ", ".join(acquisition.ids)

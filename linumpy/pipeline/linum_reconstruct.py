@@ -25,6 +25,9 @@ class Run:
     out: Annotated[Path, tyro.conf.Positional]
     """folder for everything that is made; created, or continued when it holds a run"""
     more_raw: MoreRaw = ()
+    subject: str | None = None
+    """name of the brain, for the report, the volume and exports; default: RAW's folder, or the one
+    above where that is just called raw, tiles or data"""
     slices: Ids = ()
     """reconstruct only these slices, as a quick look in an OUT of its own: 03-05,07"""
     slice_config: SourceFlag = None

@@ -23,14 +23,18 @@ class Params:
     """folder of the *.done.json that the commands left, at any depth"""
     before: SourceFlag = None
     """run.json of the workflow before this one: its stages and parameters come first"""
+    record: SourceFlag = None
+    """slice_config_final.csv, whose digest run.json holds"""
 
 
-def run(p: Params, job: Job) -> None:
+def run(p: Params, _job: Job) -> None:
     """Gather, write."""
     from linumpy.pipeline import record_run  # noqa: PLC0415  --help stays light
 
-    told = record_run.gather(sys.stdin.read(), scan=p.acquisition, costs=p.costs, before=p.before)
-    record_run.write(p.output_file, told, job)
+    told = record_run.gather(
+        sys.stdin.read(), scan=p.acquisition, costs=p.costs, before=p.before, record=p.record
+    )
+    record_run.write(p.output_file, told)
 
 
 COMMAND = Command(Params, run)

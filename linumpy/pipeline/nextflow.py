@@ -71,7 +71,7 @@ KEEPER_FLAGS = {
 """Parameters of the run that a keeper takes."""
 PREPROC_TASKS = 7
 """Tasks of preproc beside one for each slice."""
-RECONST_TASKS = 19
+RECONST_TASKS = 20
 """Tasks of the reconstruction beside slices, pairs, gaps; quality and atlas are one more each."""
 
 
@@ -104,6 +104,9 @@ class Preproc(Engine):
     more_raw: MoreRaw = ()
     generate_slice_config: bool = True
     """make slice_config.csv; without it no slice is corrected for mistimed sweeps"""
+    subject: str | None = None
+    """name of the brain, for the report, the volume and exports; default: the input's folder, or
+    the one above where that is just called raw, tiles or data"""
     keep: tuple[str, ...] = ()
     """slices that no automatic test may exclude"""
 

@@ -35,6 +35,7 @@ class PlacedRun:
     params: Any  # Any: linum_reconstruct.Params, which is made from the commands
     slicing_interval_mm: float
     ids: tuple[SliceId, ...]
+    subject: str | None = None
 
     @property
     def rows(self) -> slice_config.Rows:
@@ -81,7 +82,14 @@ def open_run(run: Path, preproc: Path | None) -> PlacedRun:
     params = runtime.validate(kind(**values, raw=Path("raw"), out=layout.out))
     found = layout.stage("process_slice").glob("slice_z*_process.json")
     ids = sorted(SliceId(path.name.split("_")[1].removeprefix("z")) for path in found)
-    first = PlacedRun(layout, before, params, float(facts["slicing_interval_mm"]), tuple(ids))
+    first = PlacedRun(
+        layout,
+        before,
+        params,
+        float(facts["slicing_interval_mm"]),
+        tuple(ids),
+        facts.get("subject"),
+    )
     _check_whole(first)
     return first
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from linumpy.core.slice_id import SliceId
 from linumpy.io import selection
+from linumpy.io.interval import metadata_places
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -25,6 +26,15 @@ def _raw_headers(state: State) -> list[Path]:
     return [t.folder / "info.txt" for s in state.acquisition.slices.values() for t in s.tiles]
 
 
+def _metadata(state: State) -> list[Path]:
+    """Return what the acquisition software wrote beside the tiles."""
+    slices = state.acquisition.slices.values()
+    parents = {tile.folder.parent for raw in slices for tile in raw.tiles}
+    places = {place for parent in parents for place in metadata_places(parent)}
+    places |= {root / "state.json" for root in state.roots}
+    return sorted(place for place in places if place.is_file())
+
+
 def _raw_tiles(state: State, slice_id: SliceId) -> list[Path]:
     tiles = state.acquisition.slices[slice_id].tiles
     return [path for t in tiles for path in (t.folder / "info.txt", *t.images)]
@@ -36,7 +46,7 @@ def _plan_shifts(step: Step, state: State) -> list[Task]:
         state.task(
             step,
             makes=[out.shifts, out.acquisition],
-            views={"directory": _raw_headers(state), **_facts(state)},
+            views={"directory": [*_raw_headers(state), *_metadata(state)], **_facts(state)},
             directory=state.params.raw,
             more_raw=state.params.more_raw,
             output_file=out.shifts,

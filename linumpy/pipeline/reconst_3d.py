@@ -8,6 +8,7 @@ from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.slice_id import SliceId
 from linumpy.io import shifts as shifts_io
 from linumpy.io import slice_config
+from linumpy.pipeline import provenance
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -258,10 +259,15 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
 
 
 def _plan_normalize_z(step: Step, state: State) -> list[Task]:
+    from linumpy.pipeline.linum_reconstruct import COMMAND  # noqa: PLC0415  made of these stages
+
     out = state.layout
+    told = provenance.write_for_volume(state, COMMAND, state.params)
     return [
         state.task(
             step,
+            views={"provenance": provenance.view_of(told)},
+            provenance=told,
             makes=[out.volume, out.out / "3d_volume_z_normalization.json"],
             in_zarr=out.stage("stack") / "stack.ome.zarr",
             out_zarr=out.volume,
@@ -379,7 +385,7 @@ STEPS = (
         linum_normalize_z_intensity.COMMAND,
         _plan_normalize_z,
         # our stacks say where their slices are
-        wired=("in_zarr", "out_zarr", "n_serial_slices", "derived_from"),
+        wired=("in_zarr", "out_zarr", "n_serial_slices", "derived_from", "provenance"),
     ),
     Step(
         "align_to_ras",

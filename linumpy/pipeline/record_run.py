@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linumpy.cli.runtime import Job
 from linumpy.core.acquisition import Unfinished
 from linumpy.io import acquisition, atomic
 from linumpy.io.diagnostics import read_json
-from linumpy.pipeline import summary
+from linumpy.pipeline import provenance, summary
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.steps import STEPS
 
@@ -23,17 +22,18 @@ _ORDER = [step.stage for step in STEPS]
 
 @dataclass(frozen=True)
 class Told:
-    """What a workflow tells of itself; ``stages`` are dicts as in run.json."""
+    """What a workflow tells of itself; ``made`` and ``stages`` are as in run.json."""
 
-    command: str
-    parameters: Mapping[str, Any]
+    made: Mapping[str, Any]
     slicing_interval_mm: float | None
     n_extra: int
     unfinished: tuple[Unfinished, ...]
     stages: tuple[Mapping[str, Any], ...]
 
 
-def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) -> Told:
+def gather(
+    text: str, *, scan: Path, costs: Path | None, before: Path | None, record: Path | None = None
+) -> Told:
     """Return the facts of a run.
 
     Parameters
@@ -46,6 +46,8 @@ def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) ->
         Folder of the ``*.done.json`` that the commands left.
     before : path or None
         run.json of the workflow before this one: what it did and this one did not comes first.
+    record : path or None
+        slice_config_final.csv.
 
     Raises
     ------
@@ -54,15 +56,23 @@ def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) ->
     """
     given, seen = json.loads(text), acquisition.read(scan)
     parameters = given["parameters"]
+    earlier: Any = {}  # Any: JSON
+    subject = parameters.get("subject")
     stages = [] if costs is None else [*_stages(costs)]
     if before is not None:
-        earlier: Any = read_json(before)
+        earlier = read_json(before)
         parameters = {**earlier.get("parameters", {}), **parameters}
         done = {stage["stage"] for stage in stages}
         stages += [stage for stage in earlier.get("stages", ()) if stage["stage"] not in done]
-    return Told(
+    made = provenance.gather(
         command=given["command"],
         parameters=parameters,
+        subject=provenance.subject_of_workflow({**parameters, "subject": subject}, earlier),
+        scan=seen,
+        record=None if record is None else record.read_bytes(),
+    )
+    return Told(
+        made=made,
         slicing_interval_mm=parameters.get("slicing_interval_mm") or seen.slicing_interval_mm,
         n_extra=seen.n_extra,
         unfinished=seen.unfinished,
@@ -70,21 +80,20 @@ def gather(text: str, *, scan: Path, costs: Path | None, before: Path | None) ->
     )
 
 
-def write(path: Path, told: Told, job: Job) -> None:
+def write(path: Path, told: Told) -> None:
     """Write run.json; its ``seconds`` are those of all tasks together."""
+    parameters = told.made["parameters"]
     facts = summary.run_facts(
-        version=job.version,
-        command=told.command,
+        told.made,
         seconds=round(sum(stage["seconds"] for stage in told.stages), 3),
-        workers=told.parameters.get("max_cpus"),
-        parameters=told.parameters,
+        workers=parameters.get("max_cpus"),
         slicing_interval_mm=told.slicing_interval_mm,
         stages=told.stages,
         advice=summary.advice(
             n_extra=told.n_extra,
-            detect_galvo=bool(told.parameters.get("detect_galvo")),
+            detect_galvo=bool(parameters.get("detect_galvo")),
             unfinished=told.unfinished,
-            keep=_words(told.parameters.get("keep")),
+            keep=_words(parameters.get("keep")),
         ),
     )
     atomic.write_json(path, facts)

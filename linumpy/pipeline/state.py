@@ -8,6 +8,7 @@ from typing import Any
 from linumpy.cli import runtime
 from linumpy.core.acquisition import Acquisition
 from linumpy.core.slice_id import SliceId, parse_ids
+from linumpy.core.subject import subject_of
 from linumpy.io import selection, slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.layout import Layout
@@ -33,6 +34,22 @@ class State:
     def rows(self) -> dict[SliceId, dict[str, Any]]:
         """The record as it is now."""
         return slice_config.read(self.record)
+
+    @property
+    def headers(self) -> Path:
+        """What the raw headers said, acquisition.json."""
+        return self.layout.acquisition
+
+    @property
+    def subject(self) -> str:
+        """The name of the brain.
+
+        Raises
+        ------
+        BadValue
+            If ``--subject`` cannot be part of a file's name.
+        """
+        return subject_of(self.params.raw, self.params.subject)
 
     def used(self) -> list[SliceId]:
         """Return the slices that go on to the next stage, in order."""

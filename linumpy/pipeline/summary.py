@@ -2,10 +2,8 @@
 
 import dataclasses
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
 import shlex
 import sys
 import textwrap
@@ -18,6 +16,7 @@ from linumpy.core.acquisition import Unfinished
 from linumpy.core.fate import Fate
 from linumpy.core.slice_id import parse_ids
 from linumpy.io import atomic, tile_table
+from linumpy.pipeline import provenance
 from linumpy.pipeline.estimate import Needs
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task, read_done
@@ -27,7 +26,6 @@ from linumpy.scripts import linum_generate_pipeline_report as report
 
 OF_ONE_RUN = ("command", "finished", "seconds", "workers", "stages")
 """What run.json says of a run and not of what it has made."""
-LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
 
 
 def say_plan(state: State, needs: Needs) -> None:
@@ -36,6 +34,7 @@ def say_plan(state: State, needs: Needs) -> None:
     where = " + ".join(map(str, state.roots))
     lines = [f"raw            {where} ({needs.raw / 1e9:.3f} GB)"]
     lines += [f"out            {state.layout.out}"]
+    lines += [f"subject        {state.subject}"]
     for slice_id in state.selected():
         raw = acquisition.slices[slice_id]
         info = raw.tiles[0].info
@@ -74,7 +73,7 @@ def _parameters(state: State) -> list[str]:
 
 
 def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: float) -> None:
-    """Write run.json: versions, command, parameters, what each task cost."""
+    """Write run.json: how the result was made, and what each task cost."""
     stages = [
         {
             "stage": outcome.task.stage,
@@ -87,11 +86,9 @@ def write_run(state: State, job: Job, outcomes: Sequence[Outcome], *, seconds: f
         for outcome in outcomes
     ]
     facts = run_facts(
-        version=job.version,
-        command=shlex.join(sys.argv),
+        provenance.of_state(state, command=shlex.join(sys.argv)),
         seconds=round(seconds, 3),
         workers=job.workers,
-        parameters=runtime.plain(state.params),
         slicing_interval_mm=state.slicing_interval_mm,
         stages=stages,
         advice=_advice(state),
@@ -107,12 +104,13 @@ def write_tiles(state: State) -> None:
     )
 
 
-def run_facts(*, advice: Sequence[str], **facts: object) -> dict[str, object]:
-    """Return the content of run.json: what the driver knows, and where it ran."""
+def run_facts(
+    made: Mapping[str, object], *, advice: Sequence[str], **facts: object
+) -> dict[str, object]:
+    """Return the content of run.json: how the result was made, and what is of this run alone."""
     return {
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        **made,
         **facts,
         "warnings": [{"what": line, "why": "", "do": ""} for line in advice],
     }

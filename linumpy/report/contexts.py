@@ -258,6 +258,16 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Methods:
+    """The methods paragraph of a publication."""
+
+    paragraphs: tuple[str, ...]
+    """acquisition, processing, alignment, slices; references by number, [1]"""
+    references: tuple[str, ...]
+    """in the order of their numbers"""
+
+
+@dataclass(frozen=True, slots=True)
 class Nothing:
     """A section that has nothing to show, and why."""
 
@@ -265,4 +275,4 @@ class Nothing:
     """which files would have told it"""
 
 
-Context = Headline | Warnings | Slices | Charts | Gaps | Costs | Metrics | Nothing
+Context = Headline | Warnings | Slices | Charts | Gaps | Costs | Metrics | Methods | Nothing

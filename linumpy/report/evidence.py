@@ -4,7 +4,7 @@ A field is None, empty or 0-length where the run did not get that far. `report.f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,8 @@ class Run:
 
     command: str = ""
     version: str = ""
+    commit: str = ""
+    subject: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
@@ -59,7 +61,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """acquisition.json: what the raw headers said."""
+    """acquisition.json: what the raw headers said; pairs are (x, y)."""
 
     ids: tuple[SliceId, ...] = ()
     never_acquired: tuple[SliceId, ...] = ()
@@ -67,6 +69,12 @@ class Scan:
     axial_um: float | None = None
     lateral_um: tuple[float | None, float | None] = (None, None)
     n_extra: float | None = None
+    n_tiles: int = 0
+    fov_mm: tuple[float | None, float | None] = (None, None)
+    step_mm: tuple[float | None, float | None] = (None, None)
+    has_positions: bool = True
+    header: Mapping[str, object] = field(default_factory=dict)
+    dates: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,11 @@ class StackDecision:
     blend_voxels: float | None
     correlation: float | None
     reason: str
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether a person set the transform."""
+        return self.transform == "manual"
 
 
 @dataclass(frozen=True, slots=True)

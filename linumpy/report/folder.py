@@ -126,6 +126,8 @@ def _run(found: Json) -> Run:
     return Run(
         command=str(found.get("command", "")),
         version=str(found.get("version", "")),
+        commit=str(found.get("commit", "")),
+        subject=str(found.get("subject", "")),
         versions=_versions(found),
         parameters=_texts(found.get("parameters")),
         inputs=_texts(found.get("inputs")),
@@ -156,16 +158,32 @@ def _stage(found: Json) -> StageRun:
 
 
 def _scan(found: Json) -> Scan:
-    lateral = found.get("lateral_um")
-    lateral = lateral if isinstance(lateral, dict) else {}
+    said = _object(found.get("instrument"))
+    dates = said.get("dates")
+    slices = _object(found.get("slices")).values()
     return Scan(
         ids=_ids(found.get("slice_ids")),
         never_acquired=_ids(found.get("never_acquired")),
         slicing_interval_mm=as_number(found.get("slicing_interval_mm")),
         axial_um=as_number(found.get("axial_um")),
-        lateral_um=(as_number(lateral.get("x")), as_number(lateral.get("y"))),
+        lateral_um=_xy(found.get("lateral_um")),
         n_extra=as_number(found.get("n_extra")),
+        n_tiles=round(sum(as_number(_object(s).get("n_tiles")) or 0 for s in slices)),
+        fov_mm=_xy(found.get("tile_fov_mm")),
+        step_mm=_xy(found.get("tile_step_mm")),
+        has_positions=found.get("overlap_fraction") is None,
+        header=_object(said.get("header")),
+        dates=(str(dates[0]), str(dates[-1])) if isinstance(dates, list) and dates else None,
     )
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _xy(value: object) -> tuple[float | None, float | None]:
+    pair = _object(value)
+    return as_number(pair.get("x")), as_number(pair.get("y"))
 
 
 def _shifts(path: Path, reader: Reader) -> tuple[Shift, ...]:

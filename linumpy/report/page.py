@@ -73,7 +73,7 @@ def build(root: Path, *, title: str = DEFAULT_TITLE, sibling: str = "quality_rep
     run = found.evidence.run
     finished = dict(run.versions).get("finished", "")
     return Page(
-        title=title,
+        title=f"{run.subject} · {title}" if run.subject else title,
         folder=str(root.absolute()),
         version=run.version,
         finished=finished.replace("T", " ")[:16],

@@ -6,7 +6,7 @@ A section is built from `Facts` alone; it returns `Nothing` where the run left n
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from linumpy.core.fate import FAILED, Fate, failures, notes_of
+from linumpy.core.fate import FAILED, Fate, notes_of
 from linumpy.core.slice_id import SliceId
 from linumpy.report import advice, charts, tables, words
 from linumpy.report.contexts import (
@@ -25,8 +25,10 @@ from linumpy.report.contexts import (
     Tally,
     Warnings,
 )
-from linumpy.report.evidence import GapFinding, Value
+from linumpy.report.evidence import GapFinding
 from linumpy.report.facts import UM_PER_MM, Facts
+from linumpy.report.methods import methods
+from linumpy.report.reasons import reason_of
 from linumpy.report.tables import Row
 
 
@@ -88,7 +90,8 @@ def costs(facts: Facts) -> Costs | Nothing:
     run = facts.evidence.run
     if not (run.command or run.stages or run.parameters):
         return Nothing("run.json is absent: the driver writes it when a run ends.")
-    versions = (("linumpy", run.version), *run.versions) if run.version else run.versions
+    said = (("linumpy", run.version), ("commit", run.commit))
+    versions = (*(pair for pair in said if pair[1]), *run.versions)
     return Costs(
         command=run.command,
         stages=tables.stage_costs(run.stages),
@@ -195,6 +198,13 @@ SECTIONS: tuple[Section, ...] = (
         "at once. Peak is the largest single task.",
         costs,
     ),
+    Section(
+        "methods",
+        "Methods, for a publication",
+        "Written from this run's own parameters and counts; what was off is not mentioned. Add "
+        "what the headers cannot know: animal, preparation, microscope.",
+        methods,
+    ),
 )
 
 
@@ -261,7 +271,7 @@ def _slice_row(facts: Facts, slice_id: SliceId, row: Row) -> SliceRow:
         quality=quality,
         quality_text=words.number(quality, 3) if quality is not None else "",
         flags=_flags(row),
-        reason=_reason(facts.fates[slice_id], row),
+        reason=reason_of(facts.fates[slice_id], row),
         notes=_notes(facts.fates[slice_id], row),
         last_change=_author(changes[-1].command) if changes else "",
         history=tuple(tables.say_change(c) for c in changes),
@@ -286,27 +296,12 @@ def _flags(row: Row) -> tuple[Flag, ...]:
     return tuple(flags)
 
 
-def _reason(fate: Fate, row: Row) -> str:
-    if fate == "measured":
-        return ""
-    if fate == "failed":
-        return failures(row)[0]
-    given = [_text(row.get("auto_exclude_reason"))] if row.get("auto_excluded") else []
-    given += [words.explain(_text(row.get("interpolation_fallback_reason")))]
-    given += [words.explain(note) for note in notes_of(row)]
-    return "; ".join(dict.fromkeys(g for g in given if g)) or "use=false, no reason was noted"
-
-
 def _notes(fate: Fate, row: Row) -> str:
     """Return the notes as they stand in the record, unless the reason already says them all."""
     notes = str(row.get("notes") or "")
-    said = _reason(fate, row)
+    said = reason_of(fate, row)
     parts = [note.removeprefix(FAILED) for note in notes_of(row)]
     return "" if all(part in said for part in parts) else notes
-
-
-def _text(value: Value) -> str:
-    return str(value) if value else ""
 
 
 def _author(command: str) -> str:

@@ -98,6 +98,7 @@ def _write_volume(p: Params, volume: "Volume", fit: "AtlasFit", job: Job) -> Non
 
     from linumpy.compute import pyramid
     from linumpy.compute.walk import fill, n_blocks
+    from linumpy.io import provenance
     from linumpy.io.levels import make_level, read_window
     from linumpy.io.omezarr import create, read_block
     from linumpy.registration.resample import enclosing_grid, resample_block
@@ -112,6 +113,7 @@ def _write_volume(p: Params, volume: "Volume", fit: "AtlasFit", job: Job) -> Non
         "axes": ["S", "A", "R"],
         "input_orientation": p.input_orientation,
         "atlas": p.atlas,
+        **({provenance.KEY: told} if (told := provenance.of_volume(volume.attributes)) else {}),
     }
     work = partial(
         resample_block, partial(read_block, volume), source, target, fit.transform.inverse

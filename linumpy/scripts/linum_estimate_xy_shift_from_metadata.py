@@ -50,6 +50,7 @@ def run(p: Params, job: Job) -> None:
     from linumpy.core.tile_orientation import choose
     from linumpy.io import acquisition as acquisition_file
     from linumpy.io import shifts, tiles
+    from linumpy.io.instrument import read_instrument
     from linumpy.io.interval import stage_z_mm
     from linumpy.mosaic import grid
 
@@ -76,6 +77,7 @@ def run(p: Params, job: Job) -> None:
         axial_um=first.axial_um,
         slicing_interval_mm=tiles.slicing_interval_mm(found, roots),
         unfinished=found.unfinished,
+        instrument=read_instrument(found),
     )
     shifts.write(p.output_file, grid.pairwise_shifts(extents, rig.lateral_um))
     acquisition_file.write(p.output_file.parent / acquisition_file.FILE_NAME, scan)

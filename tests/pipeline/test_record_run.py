@@ -1,15 +1,15 @@
 """run.json of a workflow, from what its commands left."""
 
+import hashlib
 import json
 
 import pytest
 
-from linumpy.cli import runtime
 from linumpy.core.geometry import XY, RigGeometry, Scan, SliceExtent, StageSign
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadFile
 from linumpy.io import acquisition
-from linumpy.pipeline import linum_record_run, record_run
+from linumpy.pipeline import record_run
 
 RIG = RigGeometry(
     stage_sign=StageSign(1, 1), fov_mm=XY(1.0, 1.0), lateral_um=XY(10.0, 10.0),
@@ -63,25 +63,45 @@ def test_the_workflow_before_comes_first(scan, tmp_path):
     before = tmp_path / "run.json"
     before.write_text(json.dumps({"parameters": {"a": 1, "output": "x"}, "stages": stages}))
     found = told(scan, before, output="y")
-    assert found.parameters == {"a": 1, "output": "y"}
+    assert found.made["parameters"] == {"a": 1, "output": "y"}
     assert [s["stage"] for s in found.stages].count("register_pairwise") == 1
     assert found.stages[0]["stage"] == "estimate_xy_shift"
 
 
 def test_run_json_has_the_facts_of_the_local_driver(scan, tmp_path):
     "Versions, command, parameters, costs, and what the user should know."
-    command = linum_record_run.COMMAND
-    params = command.params(acquisition=scan, output_file=tmp_path / "run.json")
-    record_run.write(
-        tmp_path / "run.json", told(scan, max_cpus=2), runtime.make_job(command, params)
-    )
+    record_run.write(tmp_path / "run.json", told(scan, max_cpus=2, input="/data/m 22/raw"))
     found = json.loads((tmp_path / "run.json").read_text())
     assert (found["seconds"], found["workers"], found["slicing_interval_mm"]) == (6.0, 2, 0.2)
     assert "--detect_galvo" in found["warnings"][0]["what"]
     assert set(found) == {
         "version", "command", "finished", "seconds", "workers", "python", "libraries",
-        "parameters", "slicing_interval_mm", "stages", "warnings",
+        "parameters", "slicing_interval_mm", "stages", "warnings", "subject", "commit",
+        "acquisition", "record_sha256",
     }  # fmt: skip
+    assert (found["subject"], found["record_sha256"]) == ("m-22", None)
+    assert found["acquisition"]["tile_fov_mm"] == {"x": 1.0, "y": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "earlier", "subject"),
+    [({}, {"subject": "m1"}, "m1"), ({"subject": "m2"}, {"subject": "m1"}, "m2"), ({}, {}, "m3")],
+)
+def test_the_subject_is_given_or_as_before_or_the_inputs(scan, tmp_path, given, earlier, subject):
+    "--subject of this workflow, of the one before, the folder's name."
+    before = tmp_path / "run.json"
+    before.write_text(json.dumps(earlier))
+    found = told(scan, before, input="/data/m3/out", **given)
+    assert found.made["subject"] == subject
+
+
+def test_the_digest_is_of_the_file(scan, tmp_path):
+    "As sha256sum prints it."
+    record = tmp_path / "slice_config_final.csv"
+    record.write_bytes(b"slice_id,use\n01,true\n")
+    text = json.dumps({"command": "", "parameters": {}})
+    found = record_run.gather(text, scan=scan, costs=None, before=None, record=record)
+    assert found.made["record_sha256"] == hashlib.sha256(record.read_bytes()).hexdigest()
 
 
 def test_a_damaged_file_is_named(scan):

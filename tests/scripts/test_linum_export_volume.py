@@ -8,7 +8,7 @@ import tifffile
 from linumpy.cli import runtime
 from linumpy.core.orientation import Orientation, all_codes
 from linumpy.core.spacing import Spacing
-from linumpy.errors import BadValue, NoSpace
+from linumpy.errors import BadValue, NoSpace, OutputExists
 from linumpy.io import export, omezarr
 from linumpy.scripts import linum_export_volume
 from linumpy.scripts.linum_export_volume import COMMAND, Params
@@ -17,8 +17,8 @@ SHAPE, STEP = (6, 8, 10), Spacing.from_um(50, 25, 25)
 ORIGIN_MM = (0.5, -0.25, 1.0)
 
 
-def write_volume(path, voxels, axes=None):
-    attributes = {"axes": list(axes)} if axes else {}
+def write_volume(path, voxels, axes=None, **more):
+    attributes = {"axes": list(axes), **more} if axes else more
     levels = [
         omezarr.Level(voxels.shape, STEP, (4, 8, 10), origin_mm=ORIGIN_MM),
         omezarr.Level((3, 4, 5), Spacing.from_um(100, 50, 50), (3, 4, 5)),
@@ -37,6 +37,27 @@ def with_marker(code):
     where[axis] = 0 if runs_right else SHAPE[axis] - 1
     voxels[tuple(where)] = 0.9
     return voxels, tuple(where)
+
+
+def test_an_export_is_named_after_the_subject(tmp_path):
+    "Beside the volume, with the voxel; an atlas's axes are in the name; nothing is replaced."
+    voxels, _ = with_marker("SAR")
+    for name, axes in (("3d_volume", None), ("3d_volume_ras", "SAR")):
+        zarr = tmp_path / f"{name}.ome.zarr"
+        write_volume(zarr, voxels, axes, provenance={"subject": "sub-22"})
+        export_to(None, zarr, resolution=None, input_orientation=None if axes else "SAR")
+    assert sorted(path.name for path in tmp_path.glob("*.nii.gz")) == [
+        "sub-22_50x25um.nii.gz",
+        "sub-22_ras_50x25um.nii.gz",
+    ]
+    with pytest.raises(OutputExists, match=r"sub-22_ras_50x25um\.nii\.gz exists"):
+        export_to(None, zarr)
+
+
+def test_a_volume_without_a_subject_wants_a_name(tmp_path):
+    write_volume(tmp_path / "v.ome.zarr", with_marker("SAR")[0], "SAR")
+    with pytest.raises(BadValue, match="does not say whose brain it is"):
+        export_to(None, tmp_path / "v.ome.zarr")
 
 
 def export_to(out, zarr, **flags):

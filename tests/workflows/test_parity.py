@@ -122,6 +122,8 @@ def test_both_drivers_make_the_same(name, preproc, tmp_path, record_property):
     assert (result / FINAL).read_bytes() == (local / FINAL).read_bytes()
     assert engine.hash_levels(result / VOLUME) == engine.hash_levels(local / VOLUME)
     assert (result / RAS).exists() == (local / RAS).exists() == ("--atlas" in flags)
+    for key in ("subject", "commit", "acquisition", "record_sha256"):
+        assert _provenance(result)[key] == _provenance(local)[key] is not None
     if (local / RAS).exists():
         assert engine.hash_levels(result / RAS) == engine.hash_levels(local / RAS)
     assert (result / "quality_report.html").exists()
@@ -189,9 +191,20 @@ def _run(folder: Path) -> dict[str, object]:
         "warnings": told["warnings"],
         "libraries": told["libraries"],
         "version": told["version"],
+        "commit": told["commit"],
+        "subject": told["subject"],
+        "acquisition": told["acquisition"],
+        "record_sha256": told["record_sha256"],
         "detect_galvo": told["parameters"]["detect_galvo"],
         "resolution": told["parameters"]["resolution"],
     }
+
+
+def _provenance(folder: Path) -> dict[str, object]:
+    """Return what the volume says of its making."""
+    attributes = json.loads((folder / VOLUME / "zarr.json").read_text())["attributes"]
+    found: dict[str, object] = attributes["linumpy"]["provenance"]
+    return found
 
 
 def _expected_tasks(case: Case, local: Path) -> int:

@@ -41,3 +41,10 @@ def toldOfRun(workflow, params) {
     def command = workflow.commandLine.replaceAll(/ -resume( [0-9a-f-]{36})?/, '')
     groovy.json.JsonOutput.toJson([command: command, parameters: params])
 }
+
+// The same for the volume, which is not written again for another number of processors.
+def toldOfVolume(workflow, params, engine = ['max_cpus', 'max_memory', 'publish_mode', 'help']) {
+    def command = workflow.commandLine.replaceAll(/ -resume( [0-9a-f-]{36})?/, '')
+        .replaceAll(/ --(${engine.join('|')})[ =]\S+/, '')
+    groovy.json.JsonOutput.toJson([command: command, parameters: params.findAll { !(it.key in engine) }])
+}

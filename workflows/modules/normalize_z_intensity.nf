@@ -6,6 +6,7 @@ process normalize_z_intensity {
 
     input:
     path stack
+    path run, stageAs: 'run/*'  // run.json: how the volume is made
 
     output:
     path '3d_volume.ome.zarr', emit: volume
@@ -15,14 +16,14 @@ process normalize_z_intensity {
     script:
     """
     linum_normalize_z_intensity.py ${stack} 3d_volume.ome.zarr \
-        ${task.ext.args ?: ''} \
+        --provenance run/run.json ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
     linum_normalize_z_intensity.py ${stack} 3d_volume.ome.zarr \
-        ${task.ext.args ?: ''} \
+        --provenance run/run.json ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     mkdir 3d_volume.ome.zarr
     touch 3d_volume_z_normalization.json

@@ -62,6 +62,6 @@ workflow {
     ch_costs = ch_costs.mix(create_mosaic_grid.out.cost)
 
     record_failures(ch_record, gathered(create_mosaic_grid.out.failure), 'slice')
-    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), [])
+    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), [], [])
     name_failures(record_failures.out.slice_config, record_run.out.run)
 }

@@ -23,11 +23,11 @@ include { stack                                  } from '../modules/stack'
 include { normalize_z_intensity                  } from '../modules/normalize_z_intensity'
 include { align_to_ras                           } from '../modules/align_to_ras'
 include { finish_record                          } from '../modules/finish_record'
-include { record_run                             } from '../modules/record_run'
+include { record_run; record_run as tell_volume  } from '../modules/record_run'
 include { generate_report                        } from '../modules/generate_report'
 include { name_failures                          } from '../modules/name_failures'
 
-include { existing; recordAt; gathered; inGroups; toldOfRun } from '../lib/files'
+include { existing; recordAt; gathered; inGroups; toldOfRun; toldOfVolume } from '../lib/files'
 include { brains } from '../lib/brains'
 
 workflow {
@@ -124,23 +124,24 @@ workflow {
     }
     def manual = params.manual_transforms ? [file(params.manual_transforms)] : []
     stack(ch_common, ch_shifts, ch_transforms, ch_filled, ch_record, manual)
-    normalize_z_intensity(stack.out.volume)
+    finish_record(ch_record, ch_acquisition)
+    ch_final = finish_record.out.slice_config
+    ch_earlier = ch_input.map { it / 'run.json' }.map { it.exists() ? it : [] }
+    tell_volume(toldOfVolume(workflow, params), ch_acquisition, [], ch_earlier, ch_final)
+    normalize_z_intensity(stack.out.volume, tell_volume.out.run)
     ch_volume = normalize_z_intensity.out.volume
 
     ch_costs = ch_costs.mix(
         process_slice.out.cost, bring_to_common_space.out.cost, finalise_interpolation.out.cost,
         register_pairwise.out.cost, stack.out.cost, normalize_z_intensity.out.cost,
     )
-    finish_record(ch_record, ch_acquisition)
-    ch_final = finish_record.out.slice_config
     ch_made = ch_volume
     if (params.atlas && params.input_orientation) {
         align_to_ras(ch_volume, file(params.atlas))
         ch_costs = ch_costs.mix(align_to_ras.out.cost)
         ch_made = ch_volume.concat(align_to_ras.out.volume)
     }
-    ch_earlier = ch_input.map { it / 'run.json' }.map { it.exists() ? it : [] }
-    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), ch_earlier)
+    record_run(toldOfRun(workflow, params), ch_acquisition, gathered(ch_costs), ch_earlier, ch_final)
 
     ch_top = ch_final.concat(ch_acquisition, ch_stage_shifts, ch_made, record_run.out.run).flatten().collect()
     ch_processed = gathered(process_slice.out.slice.map { id, path -> path }.mix(process_slice.out.diagnostics.flatten()))
