@@ -5,14 +5,10 @@ import os
 from pathlib import Path
 
 import linumpy
+from linumpy.core.software import AUTHORS, UNKNOWN, short_commit
 
-UNKNOWN = "unknown"
-"""Commit of a package that was built outside a checkout, by a tool that did not say it."""
 BUILT = "COMMIT"
 """File in the package in which the build leaves the commit; see ``hatch_build.py``."""
-AUTHORS = "The linumpy developers"
-SHORT = 10
-"""Digits of a commit that people read."""
 _PATIENCE_S = 10.0
 
 
@@ -27,18 +23,6 @@ def commit() -> str:
         return _of_checkout(package.parent) or UNKNOWN
     built = package / BUILT
     return built.read_text(encoding="ascii").strip() if built.is_file() else UNKNOWN
-
-
-def short_commit(found: str) -> str:
-    """Return a commit as people read it.
-
-    Examples
-    --------
-    >>> short_commit("28679d8f00aa11bb22cc33dd44ee55ff66aa77bb-dirty"), short_commit("unknown")
-    ('28679d8f00-dirty', 'unknown')
-    """
-    digits, dash, dirty = found.partition("-")
-    return f"{digits[:SHORT]}{dash}{dirty}"
 
 
 def how_to_cite(version: str) -> str:

@@ -8,7 +8,6 @@ from linumpy.core.filenames import PAIRWISE_METRICS
 from linumpy.core.slice_id import SliceId
 from linumpy.io import shifts as shifts_io
 from linumpy.io import slice_config
-from linumpy.pipeline import provenance
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
@@ -259,6 +258,7 @@ def _plan_stack(step: Step, state: State) -> list[Task]:
 
 
 def _plan_normalize_z(step: Step, state: State) -> list[Task]:
+    from linumpy.pipeline import provenance  # noqa: PLC0415  --help stays light
     from linumpy.pipeline.linum_reconstruct import COMMAND  # noqa: PLC0415  made of these stages
 
     out = state.layout

@@ -7,9 +7,9 @@ parameter that is not known leaves its words out. ``{word}`` cites; see `report.
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from linumpy.cli.cite import AUTHORS, UNKNOWN, short_commit
 from linumpy.core.fate import Fate
 from linumpy.core.slice_id import SliceId
+from linumpy.core.software import AUTHORS, UNKNOWN, short_commit
 from linumpy.report.contexts import Methods, Nothing
 from linumpy.report.evidence import Run, as_number
 from linumpy.report.facts import UM_PER_MM, Facts
