@@ -38,6 +38,14 @@ LegacyOrientation = Annotated[
     bool,
     tyro.conf.arg(help="old acquisitions: short for --tile_orientation up_left"),
 ]
+ManualTransforms = Annotated[
+    Path | None,
+    Role(is_source=True),
+    tyro.conf.arg(
+        help="transforms by hand (slice_id,dx_um,dy_um,rotation_deg,note), rows as in "
+        "stack/transforms.csv; each replaces what was found for its slice"
+    ),
+]
 MaxBlendRefinement = Annotated[
     Pixels,
     tyro.conf.arg(help="largest error of a tile position that is looked for, native pixels"),

@@ -5,13 +5,13 @@ by the stage; +dx to larger columns, +dy to larger rows, degrees from +X towards
 centre of the canvas. So the file that a run wrote can be edited and given back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from linumpy.core.rigid import Rigid2D
 from linumpy.core.slice_id import SliceId
-from linumpy.errors import BadValue
+from linumpy.errors import BadValue, UnknownSlice
 from linumpy.io import atomic, columns, table
 from linumpy.io.columns import Column, Value
 from linumpy.io.table import Problem
@@ -23,6 +23,8 @@ COLUMNS = (
     Column("rotation_deg", "number", "About the centre of the canvas, degrees.", is_required=True),
     Column("note", "text", "Where it is from, or why."),
 )
+MANUAL = "manual_transform"
+"""Begins the note of a slice that is placed by hand."""
 _NAMES = tuple(column.name for column in COLUMNS)
 
 
@@ -63,6 +65,38 @@ def read(path: str | Path) -> dict[SliceId, Transform]:
         note = values["note"][i] if "note" in values else ""
         transforms[slice_id] = Transform(Rigid2D(angle, dx, dy), str(note or ""))
     return transforms
+
+
+def check_ids(
+    path: str | Path, transforms: Mapping[SliceId, Transform], known: Collection[SliceId]
+) -> None:
+    """Refuse a transform of a slice that the run does not have.
+
+    Raises
+    ------
+    UnknownSlice
+        Names file and ids, and the slices that there are.
+    """
+    unknown = [slice_id for slice_id in transforms if slice_id not in known]
+    if unknown:
+        raise UnknownSlice(
+            f"{path}: slice_id {', '.join(unknown)}: no such slice in this run",
+            hint=f"there are {', '.join(sorted(known))}",
+        )
+
+
+def describe(one: Transform) -> str:
+    """Return a transform as the record notes it, with the person's own note.
+
+    Examples
+    --------
+    >>> describe(Transform(Rigid2D(1.5, 60, 0), "by eye; twice"))
+    'manual_transform (dx 60 µm, dy 0 µm, 1.5°): by eye, twice'
+    """
+    x, y, angle = one.motion.dx_um, one.motion.dy_um, one.motion.rotation_deg
+    said = f"{MANUAL} (dx {x:g} µm, dy {y:g} µm, {angle:g}°)"
+    own = " ".join(one.note.split()).replace("; ", ", ")
+    return f"{said}: {own}" if own else said
 
 
 def write(path: str | Path, transforms: Mapping[SliceId, Transform]) -> None:

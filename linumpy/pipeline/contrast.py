@@ -90,6 +90,7 @@ def _state(p: Params, first: PlacedRun, acquisition: Acquisition) -> ContrastSta
         on_duplicate=p.on_duplicate,
         out=p.out,
         subject=first.subject,
+        manual_transforms=first.manual_transforms,
         slices=tuple(map(str, first.ids)),
         verify=p.verify,
         refine_unreliable=False,  # the shifts of the common canvas say already what it found

@@ -72,7 +72,8 @@ KEEPER_FLAGS = {
 PREPROC_TASKS = 7
 """Tasks of preproc beside one for each slice."""
 RECONST_TASKS = 20
-"""Tasks of the reconstruction beside slices, pairs, gaps; quality and atlas are one more each."""
+"""Tasks of the reconstruction beside slices, pairs, gaps; quality, atlas and transforms by hand are
+one more each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,12 @@ class PlacedRun:
         """The shifts as the common canvas was made from them."""
         return self.layout.common_space / "shifts_xy_common.csv"
 
+    @property
+    def manual_transforms(self) -> Path | None:
+        """The transforms by hand as the run has read them; None where it had none."""
+        kept = self.layout.stage("note_manual_transforms") / "manual_transforms.csv"
+        return kept if self.params.manual_transforms is not None and kept.exists() else None
+
     def processed(self, slice_id: SliceId) -> Path:
         """Return where the tiles of one slice were put."""
         return self.layout.stage("process_slice") / f"slice_z{slice_id}_process.json"

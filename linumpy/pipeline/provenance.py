@@ -14,7 +14,7 @@ from linumpy.io import acquisition, atomic, provenance, slice_config
 from linumpy.pipeline.state import State
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
-OF_VOLUME = ("subject", "acquisition", "record_sha256")
+OF_VOLUME = ("subject", "acquisition")
 OF_NO_VOXEL = ("raw", "out", "verify")
 """Parameters of a run that say where files are, or how carefully they are looked at."""
 
@@ -70,9 +70,10 @@ def write_for_volume(state: State, command: AnyCommand, params: Any) -> Path:  #
 
 
 def view_of(told: Path) -> dict[str, Any]:  # Any: JSON
-    """Return for which part of it a volume is written again: another brain, scan or record.
+    """Return for which part of it a volume is written again: another brain or scan.
 
-    The rest says how its voxels were made when they were written, which stays true.
+    The rest says how its voxels were made when they were written, which stays true: a note that is
+    added to the record later redoes no image.
     """
     made = provenance.read(told)
     return {name: made[name] for name in OF_VOLUME}

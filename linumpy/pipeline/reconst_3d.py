@@ -19,6 +19,7 @@ from linumpy.scripts import (
     linum_detect_rehoming,
     linum_interpolate_missing_slice,
     linum_normalize_z_intensity,
+    linum_note_manual_transforms,
     linum_process_slice,
     linum_register_pairwise,
     linum_stack_slices_motor,
@@ -213,6 +214,21 @@ def _registrations(state: State) -> dict[str, list[object]]:
     return found
 
 
+def _plan_manual(step: Step, state: State) -> list[Task]:
+    given, folder = state.params.manual_transforms, state.layout.stage(step.stage)
+    if given is None:
+        return []
+    return [
+        state.task(
+            step,
+            makes=[folder],
+            manual_transforms=given,
+            slice_config_in=state.record,
+            slice_config_out=folder / RECORD,
+        )
+    ]
+
+
 def _plan_auto_exclude(step: Step, state: State) -> list[Task]:
     folder = state.layout.stage(step.stage)
     pairs = state.layout.stage("register_pairwise")
@@ -359,6 +375,12 @@ STEPS = (
         _plan_pairwise,
         over="pair",
         wired=("in_fixed", "in_moving", "out_directory", "screenshot"),
+    ),
+    Step(
+        "note_manual_transforms",
+        linum_note_manual_transforms.COMMAND,
+        _plan_manual,
+        wired=("manual_transforms", "slice_config_in", "slice_config_out"),
     ),
     Step(
         "auto_exclude_slices",

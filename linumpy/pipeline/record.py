@@ -9,7 +9,7 @@ from linumpy.cli.runtime import Job
 from linumpy.core import fate
 from linumpy.core.slice_id import parse_ids
 from linumpy.errors import BadValue, InputError
-from linumpy.io import atomic, history, roll_call, slice_config
+from linumpy.io import atomic, history, manual, roll_call, slice_config
 from linumpy.io.slice_config import Rows
 from linumpy.pipeline.linum_reconstruct import ID_PARAMETERS
 from linumpy.pipeline.state import State
@@ -44,9 +44,9 @@ def check_input(state: State) -> None:
     Raises
     ------
     MissingFile, BadFile, BadValue
-        If the record cannot be read; names file, line and column.
+        If the record, or the file of transforms by hand, cannot be read; names file, line, column.
     UnknownSlice
-        If a flag names a slice that was not acquired.
+        If a flag, or that file, names a slice that was not acquired.
     """
     given, there = state.params.slice_config, state.layout.slice_config
     if given is not None or there.exists():
@@ -57,6 +57,11 @@ def check_input(state: State) -> None:
         never_acquired=state.acquisition.never_acquired,
         where=state.params.raw,
     )
+    by_hand = state.params.manual_transforms
+    if by_hand is not None:
+        acquisition = state.acquisition
+        known = (*acquisition.ids, *acquisition.never_acquired)
+        manual.check_ids(by_hand, manual.read(by_hand), known)
 
 
 def check_selection(state: State) -> None:

@@ -85,9 +85,12 @@ def registration(facts: Facts) -> Charts | Nothing:
     if not pairs:
         return Nothing("No pairwise_registration_metrics.json was found.")
     picture = figures.registration(
-        pairs, expected_planes=facts.expected_planes, limit=facts.confidence_low
+        pairs,
+        expected_planes=facts.expected_planes,
+        limit=facts.confidence_low,
+        by_hand=facts.by_hand & {p.moving for p in pairs},
     )
-    return Charts((picture,), (_axial(facts),), (tables.pairs(pairs),))
+    return Charts((picture,), (*_set_by_hand(facts), _axial(facts)), (tables.pairs(pairs),))
 
 
 def stacking(facts: Facts) -> Charts | Nothing:
@@ -97,9 +100,20 @@ def stacking(facts: Facts) -> Charts | Nothing:
         return Nothing("stack/stacking_decisions.csv is not there.")
     moved = sum(1 for d in decisions if d.transform)
     found = f"{moved} of {len(decisions)} pairs have a transform that counts."
-    shown = [figures.corrections(corrections)] if corrections else []
+    by_hand = facts.by_hand & {c.slice_id for c in corrections}
+    shown = [figures.corrections(corrections, by_hand=by_hand)] if corrections else []
     shown += [figures.stacking(decisions)] if decisions else []
-    return Charts(tuple(shown), (found,), (tables.stacking(decisions),))
+    return Charts(tuple(shown), (found, *_set_by_hand(facts)), (tables.stacking(decisions),))
+
+
+def _set_by_hand(facts: Facts) -> list[str]:
+    """Say which slices a person has placed."""
+    ids = [str(slice_id) for slice_id in sorted(facts.by_hand)]
+    if not ids:
+        return []
+    lie = "lies" if len(ids) == 1 else "lie"
+    named = words.ids(ids).capitalize()
+    return [f"{named} {lie} on the one before as set by hand (--manual_transforms)."]
 
 
 def positions_mm(shifts: Sequence[Shift]) -> dict[SliceId, tuple[float, float]]:

@@ -66,6 +66,11 @@ class Facts:
         return as_number(self.evidence.run.parameter("confidence_low")) or CONFIDENCE_LOW
 
     @property
+    def by_hand(self) -> frozenset[SliceId]:
+        """Slices that lie on the one before as a person has set it."""
+        return frozenset(d.slice_id for d in self.evidence.stack if d.is_manual)
+
+    @property
     def borders(self) -> Borders | None:
         """Where the slices begin in the final volume.
 

@@ -1,6 +1,6 @@
 """The charts of the page: findings in, pictures out; matplotlib by its objects, no pyplot."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from linumpy.report.style import (
     INK,
     MUTED,
     ORANGE,
+    VIOLET,
     WIDTH_IN,
     Picture,
     legend,
@@ -147,9 +148,16 @@ def galvo_profiles(findings: Sequence[GalvoFinding], fixed: frozenset[SliceId]) 
 
 
 def registration(
-    pairs: Sequence[PairFinding], *, expected_planes: float | None, limit: float
+    pairs: Sequence[PairFinding],
+    *,
+    expected_planes: float | None,
+    limit: float,
+    by_hand: Collection[SliceId] = (),
 ) -> Picture:
-    """Draw translation, rotation, confidence and depth offset of every registered pair."""
+    """Draw translation, rotation, confidence and depth offset of every registered pair.
+
+    Pairs ``by_hand`` stand in a band: what registration found for them was replaced.
+    """
     ids = [p.moving for p in pairs]
     with style():
         figure = Figure(figsize=(WIDTH_IN, 7.2), layout="constrained")
@@ -159,6 +167,7 @@ def registration(
             ([p.y_px for p in pairs], ORANGE, "y"),
         ):
             _line(shift, ids, values, colour, name)
+        _bands((shift, turn, trust), by_hand, "replaced by hand")
         legend(shift)
         shift.set(title="Translation", ylabel="pixels")
         _line(turn, ids, [p.rotation_deg for p in pairs], BLUE)
@@ -173,12 +182,16 @@ def registration(
         return to_svg(
             figure,
             "registration",
-            f"Translation, rotation, confidence and depth offset of {len(pairs)} registered pairs.",
+            f"Translation, rotation, confidence and depth offset of {len(pairs)} registered pairs"
+            f"{_say_by_hand(by_hand)}.",
         )
 
 
-def corrections(found: Sequence[Correction]) -> Picture:
-    """Draw how far the stack moved and turned every slice from where the stage had it."""
+def corrections(found: Sequence[Correction], *, by_hand: Collection[SliceId] = ()) -> Picture:
+    """Draw how far the stack moved and turned every slice from where the stage had it.
+
+    Slices ``by_hand`` stand in a band and have diamonds.
+    """
     ids = [c.slice_id for c in found]
     with style():
         figure = Figure(figsize=(WIDTH_IN, 4.0), layout="constrained")
@@ -193,10 +206,17 @@ def corrections(found: Sequence[Correction]) -> Picture:
             axes.axhline(0, color="#98a2b0", lw=0.8)
         shift.set(title="Correction to the stage's position", ylabel="µm")
         turn.set(title="Rotation", ylabel="degrees")
+        _bands((shift, turn), by_hand, "set by hand")
+        _diamonds(shift, [(c.slice_id, v) for c in found for v in (c.x_um, c.y_um)], by_hand)
+        _diamonds(turn, [(c.slice_id, c.rotation_deg) for c in found], by_hand)
         legend(shift)
         slice_axis(turn, ids)
         shift.tick_params(labelbottom=False)
-        return to_svg(figure, "corrections", f"Corrections of {len(ids)} slices by the stack.")
+        return to_svg(
+            figure,
+            "corrections",
+            f"Corrections of {len(ids)} slices by the stack{_say_by_hand(by_hand)}.",
+        )
 
 
 def stacking(decisions: Sequence[StackDecision]) -> Picture:
@@ -229,6 +249,26 @@ def stacking(decisions: Sequence[StackDecision]) -> Picture:
         slice_axis(agreement, ids)
         overlap.tick_params(labelbottom=False)
         return to_svg(figure, "stacking", f"Overlap and correlation of {len(ids)} stacked slices.")
+
+
+def _bands(panels: Sequence[Axes], ids: Collection[SliceId], label: str) -> None:
+    """Lay a band behind the slices that a person has placed; named once, in the first panel."""
+    for k, axes in enumerate(panels):
+        for j, slice_id in enumerate(sorted(ids)):
+            n, named = slice_id.number, label if k == j == 0 else None
+            axes.axvspan(n - 0.5, n + 0.5, color=VIOLET, alpha=0.16, lw=0, label=named)
+
+
+def _diamonds(
+    axes: Axes, values: Sequence[tuple[SliceId, float | None]], ids: Collection[SliceId]
+) -> None:
+    for slice_id, value in values:
+        if slice_id in ids and value is not None:
+            axes.plot(slice_id.number, value, "D", color=VIOLET, ms=5, mfc="white", mew=1.4)
+
+
+def _say_by_hand(ids: Collection[SliceId]) -> str:
+    return f"; by hand: {', '.join(sorted(ids))}" if ids else ""
 
 
 def _profile(axes: Axes, finding: GalvoFinding, *, is_fixed: bool) -> None:

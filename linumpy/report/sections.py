@@ -265,12 +265,13 @@ def _slice_row(facts: Facts, slice_id: SliceId, row: Row) -> SliceRow:
     changes = [c for c in facts.evidence.record.history if c.slice == slice_id]
     score = row.get("quality_score")
     quality = score if isinstance(score, float) else None
+    is_manual = slice_id in facts.by_hand
     return SliceRow(
         slice_id=slice_id,
         fate=facts.fates[slice_id],
         quality=quality,
         quality_text=words.number(quality, 3) if quality is not None else "",
-        flags=_flags(row),
+        flags=(*_flags(row), *((Flag("set by hand", "info"),) if is_manual else ())),
         reason=reason_of(facts.fates[slice_id], row),
         notes=_notes(facts.fates[slice_id], row),
         last_change=_author(changes[-1].command) if changes else "",

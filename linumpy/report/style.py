@@ -21,7 +21,7 @@ from linumpy.core.slice_id import SliceId
 from linumpy.report.pictures import to_grey
 
 INK, MUTED, GRID = "#1c2430", "#5a6575", "#e3e7ec"
-BLUE, ORANGE = "#1f5fa8", "#c2560a"
+BLUE, ORANGE, VIOLET = "#1f5fa8", "#c2560a", "#7b3fa0"
 FATE_COLOURS: Mapping[Fate, str] = {
     "measured": "#16735b",
     "interpolated": "#1f5fa8",

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linumpy.cli.command import Command, Count, Fraction, Ids, Product, Source
-from linumpy.cli.fields import Keep
+from linumpy.cli.fields import Keep, ManualTransforms
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Params:
     z_corr_threshold: Fraction = 0.4
     """a pair is bad when its planes correlate less"""
     keep: Keep = ()
+    manual_transforms: ManualTransforms = None
 
 
 def run(p: Params, job: Job) -> None:
@@ -45,6 +46,7 @@ def run(p: Params, job: Job) -> None:
     pairings = _collect(p.transforms_dir)
     if not pairings:
         log.warning("%s holds no registration metrics: nothing is left out", p.transforms_dir)
+    pairings = _with_hand_set(pairings, p.manual_transforms)
     clusters = noisy_clusters(
         pairings,
         z_corr_threshold=p.z_corr_threshold,
@@ -78,6 +80,21 @@ def _collect(folder: Path) -> "dict[SliceId, Pairing]":
         else:
             fixed = _id_in(Path(metrics.text("fixed_volume") or "").name)
             found[moving] = Pairing(fixed, correlation)
+    return found
+
+
+def _with_hand_set(
+    pairings: "Mapping[SliceId, Pairing]", path: Path | None
+) -> "dict[SliceId, Pairing]":
+    """Return the pairings, those that a person has set as good as a pair can be."""
+    from linumpy.io import manual
+    from linumpy.quality.exclude import Pairing
+
+    by_hand = manual.read(path) if path is not None else {}
+    found = dict(pairings)
+    for moving in sorted(set(by_hand) & set(found)):
+        log.info("z%s: set by hand, so a good pair", moving)
+        found[moving] = Pairing(found[moving].fixed, 1.0)
     return found
 
 

@@ -14,7 +14,7 @@ from linumpy.cli.command import (
     Source,
     SourceFlag,
 )
-from linumpy.cli.fields import SliceConfig, SlicingInterval
+from linumpy.cli.fields import ManualTransforms, SliceConfig, SlicingInterval
 from linumpy.cli.runtime import Job
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class Params:
     slice_config: SliceConfig = None
     transforms_dir: SourceFlag = None
     """folder of pairwise registrations, one folder per moving slice; default: stage only"""
-    manual_transforms: SourceFlag = None
-    """transforms.csv by hand (slice_id,dx_um,dy_um,rotation_deg,note); they win"""
+    manual_transforms: ManualTransforms = None
     interpolated_dir: SourceFlag = None
     """folder of interpolated slices, slice_z07_interpolated.ome.zarr and the like"""
     slicing_interval_mm: SlicingInterval = None

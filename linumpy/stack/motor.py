@@ -32,13 +32,15 @@ _BANDS = 4  # J and B of neighbours touch: the matrix has three diagonals above 
 class Link:
     """One measured motion: what brings ``moving`` onto ``fixed``, both placed by the stage.
 
-    ``sigma_um`` is the standard error of the translation, and of the rotation at the rim.
+    ``sigma_um`` is the standard error of the translation, and of the rotation at the rim;
+    ``is_exact`` says that a person set it: it is never disbelieved.
     """
 
     fixed: SliceId
     moving: SliceId
     motion: Rigid2D
     sigma_um: float
+    is_exact: bool = False
 
 
 def solve_positions(
@@ -73,9 +75,9 @@ def solve_positions(
 
         log(1 + |J_k|²/σ_J²) + log(1 + |B_k − B_{k−1}|²/σ_B²) + c² log(1 + r_k²/c²)
 
-    with r_k = |A_k − A_{k−1} − M_k|/σ_k and c = 2 is minimised by reweighted least squares; σ_J
-    and σ_B start wide and narrow down, which keeps the result off the local minima. Measured in
-    docs/stacking.md.
+    with r_k = |A_k − A_{k−1} − M_k|/σ_k and c = 2 (∞ for an exact link) is minimised by reweighted
+    least squares; σ_J and σ_B start wide and narrow down, which keeps the result off the local
+    minima. Measured in docs/stacking.md.
 
     Examples
     --------
@@ -91,6 +93,7 @@ def solve_positions(
     chain = [pairs.get(pair) for pair in itertools.pairwise(ids)]
     measured = np.array([_vector(link, arm_um) for link in chain]).reshape(n - 1, 3)
     inverse_sigma = np.array([1.0 / link.sigma_um if link else 0.0 for link in chain])
+    tail = np.array([np.inf if link and link.is_exact else LINK_TAIL for link in chain])
     known = step_sigma_um or {}
     lasting = np.array([known.get(slice_id, LASTING_UM) for slice_id in ids[1:]])
     alone, together = np.zeros((n, 3)), np.zeros((n, 3))
@@ -99,15 +102,37 @@ def solve_positions(
         total = alone + together
         step = _turned(measured, total[:-1, 2] / arm_um)
         miss = np.linalg.norm(np.diff(total, axis=0) - step, axis=1) * inverse_sigma
-        weights = inverse_sigma**2 / (1.0 + (miss / LINK_TAIL) ** 2)
+        weights = inverse_sigma**2 / (1.0 + (miss / tail) ** 2)
         alone, together = _least_squares(
             step,
             weights,
             _cauchy(alone, np.full(n, RETURNING_UM * scale)),
             _cauchy(np.diff(together, axis=0), lasting * scale),
         )
-    total = alone + together - together[0]
+    total = _as_set(alone + together - together[0], chain, measured, arm_um)
     return dict(zip(ids, (_rigid(row, arm_um) for row in total), strict=True))
+
+
+def _as_set(
+    total: NDArray[np.float64],
+    chain: Sequence[Link | None],
+    measured: NDArray[np.float64],
+    arm_um: float,
+) -> NDArray[np.float64]:
+    """Return the positions with every exact link held to the last digit.
+
+    The rounds turn a step by the angle of the round before, so they leave a little of it. Slices
+    that are linked to one that is moved here follow it.
+    """
+    held, offset = total.copy(), np.zeros(3)
+    for k, link in enumerate(chain):
+        if link is None:
+            offset = np.zeros(3)
+        elif link.is_exact:
+            step = _turned(measured[k : k + 1], held[k : k + 1, 2] / arm_um)[0]
+            offset = held[k] + step - total[k + 1]
+        held[k + 1] += offset
+    return held
 
 
 def relative(fixed: Rigid2D, moving: Rigid2D) -> Rigid2D:

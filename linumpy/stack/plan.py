@@ -105,7 +105,8 @@ def judge(
     sigma = (
         MANUAL_SIGMA_UM if measured.is_manual else link_sigma_um(measured.confidence, resolution_um)
     )
-    return Pair(fixed, moving, measured, Link(fixed, moving, measured.motion, sigma), "")
+    link = Link(fixed, moving, measured.motion, sigma, is_exact=measured.is_manual)
+    return Pair(fixed, moving, measured, link, "")
 
 
 def fill_corrections(

@@ -209,3 +209,24 @@ def test_a_warning_says_what_it_is_about(tmp_path):
         )
     titles = [w.what for w in section(page.build(tmp_path), "warnings").items]
     assert "Process slice: tiles keep the stage's position (2 times)" in titles
+
+
+def test_a_slice_that_is_placed_by_hand_is_drawn_and_marked(tmp_path):
+    "A band in both plots, a flag in its row, a sentence; without one, no word of it."
+    run = fake_run.make(tmp_path / "run", 6)
+    assert "by hand" not in page.to_html(page.build(run))
+    path = run / "stack" / "stacking_decisions.csv"
+    lines = path.read_text().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("04,"))
+    lines[at] = lines[at].replace("automated", "manual")
+    assert "manual" in lines[at]
+    path.write_text("\n".join(lines) + "\n")
+    contexts = {s.anchor: s.context for s in page.build(run).sections}
+    for anchor, name in (("registration", "registration"), ("stacking", "corrections")):
+        (picture,) = (p for p in contexts[anchor].pictures if name in p.name)
+        assert picture.alt.endswith("; by hand: 04.")
+        assert b"#7b3fa0" in picture.data
+        said = " ".join(contexts[anchor].findings)
+        assert "Slice 04 lies on the one before as set by hand (--manual_transforms)." in said
+    flags = {r.slice_id: [f.word for f in r.flags] for r in contexts["slices"].rows}
+    assert [key for key, words in flags.items() if "set by hand" in words] == ["04"]

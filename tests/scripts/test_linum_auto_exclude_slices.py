@@ -109,3 +109,15 @@ def test_a_registered_slice_without_a_row_is_said(folder, caplog):
     write_pair(folder / "pairs", 20, 0.1)
     assert "20" not in exclude(folder)
     assert "registered but not in the config: 20" in caplog.text
+
+
+def test_a_pair_set_by_hand_is_a_good_pair(folder):
+    "It ends the run of bad ones; a row of a slice that was not registered changes nothing."
+    for moving, correlation in WORKED.items():
+        write_pair(folder / "pairs", moving, correlation)
+    by_hand = folder / "by_hand.csv"
+    by_hand.write_text("slice_id,dx_um,dy_um,rotation_deg\n3,60,0,0\n0,1,1,1\n")
+    rows = exclude(folder, manual_transforms=by_hand)
+    assert excluded(rows) == []
+    assert rows["03"]["auto_exclude_reason"] == ""
+    assert rows["00"] == slice_config.new_row(0, use=True)

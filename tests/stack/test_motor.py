@@ -94,3 +94,17 @@ def test_confidence_becomes_an_error():
     "0.6 is half a voxel, 1 a tenth."
     assert link_sigma_um(0.6, 10.0) == pytest.approx(5.1, abs=0.01)
     assert link_sigma_um(1.0, 10.0) == pytest.approx(1.0)
+
+
+def test_what_a_person_has_set_is_never_disbelieved():
+    "Against the stage and all registrations, after a turned slice, to a hundredth of a micrometre."
+    ids = [SliceId(n) for n in range(5)]
+    turned = Link(ids[0], ids[1], Rigid2D(3.0, 20, -10), 4.0)
+    far = Rigid2D(-2.9, -1000, 118)
+    by_hand = Link(ids[1], ids[2], far, 0.01, is_exact=True)
+    back = Link(ids[2], ids[3], Rigid2D(0, 2, 1), 4.0)
+    found = solve_positions(ids, [turned, by_hand, back], arm_um=1000)
+    motion = relative(found[ids[1]], found[ids[2]])
+    assert motion.dx_um == pytest.approx(far.dx_um, abs=0.01)
+    assert motion.dy_um == pytest.approx(far.dy_um, abs=0.01)
+    assert motion.rotation_deg == pytest.approx(far.rotation_deg, abs=0.001)

@@ -19,7 +19,7 @@ from linumpy.pipeline import worker
 from linumpy.pipeline.worker import Order, Outcome
 from tests.stories import runs
 
-FLAGS = ("--axial_resolution", 10, "--resolution", 50, "--workers", 1)
+FLAGS = ("--subject", "tiny", "--axial_resolution", 10, "--resolution", 50, "--workers", 1)
 
 
 class InlinePool:

@@ -20,7 +20,7 @@ from tests.workflows import engine
 pytestmark = [pytest.mark.story, engine.needs_engine]
 AXIAL = ("--axial_resolution", "10")
 WORK = ("--resolution", "50")
-ATLAS = "atlas.nii.gz"
+ATLAS, BY_HAND = "atlas.nii.gz", "by_hand.csv"
 FINAL, VOLUME, RAS = "slice_config_final.csv", engine.VOLUME, "3d_volume_ras.ome.zarr"
 
 
@@ -60,6 +60,7 @@ CASES = {
     "no gap, in atlas axes": Case(reconst=("--atlas", ATLAS, "--input_orientation", "PIR")),
     "no slice_config": Case(has_config=False),
     "a row edited": Case(edit={"02": {"use": False, "notes": "by hand"}}),
+    "a slice by hand": Case(reconst=("--manual_transforms", BY_HAND)),
     "one gap": Case(ONE_GAP),
     "hard skip": Case(ONE_GAP, reconst=("--min_overlap_correlation", "1")),
     "a double gap": Case(Raw(ids=(0, 1, 2, 3, 4), faults=(("missing", (2, 3)),))),
@@ -111,7 +112,9 @@ def test_both_drivers_make_the_same(name, preproc, tmp_path, record_property):
     start = preproc(case.raw)
     write_atlas(tmp_path / ATLAS)
     given = _given(case, start.out, tmp_path)
-    flags = [str(tmp_path / ATLAS) if flag == ATLAS else flag for flag in case.reconst]
+    (tmp_path / BY_HAND).write_text("slice_id,dx_um,dy_um,rotation_deg\n2,60,-20,1.5\n")
+    files = {name: str(tmp_path / name) for name in (ATLAS, BY_HAND)}
+    flags = [files.get(flag, flag) for flag in case.reconst]
     paths = ("--input", tmp_path / "preproc", "--output", tmp_path / "result")
     ran = engine.run(engine.RECONST, tmp_path / "w", *paths, *given, *WORK, *flags)
     assert ran.code == 0, ran.said
@@ -215,7 +218,7 @@ def _expected_tasks(case: Case, local: Path) -> int:
         return [int(s["slice"]) for s in stages if s["stage"] == name]
 
     n_acquired = len(case.raw.ids) - len(dict(case.raw.faults).get("missing", ()))
-    switched_on = {"--auto_assess_quality", "--atlas"} & {*case.reconst}
+    switched_on = {"--auto_assess_quality", "--atlas", "--manual_transforms"} & {*case.reconst}
     return (
         nextflow.PREPROC_TASKS
         + n_acquired

@@ -5,6 +5,7 @@ process auto_exclude_slices {
     input:
     path record, stageAs: 'record/*'  // [ slice_config.csv, its history ]
     path transforms, stageAs: 'transforms/*'  // folders of moving slices, or [ ]
+    path manual, stageAs: 'manual/*'  // transforms by hand, or [ ]
 
     output:
     path 'slice_config{.csv,_history.jsonl}', emit: slice_config  // [ slice_config.csv, its history ]
@@ -14,14 +15,16 @@ process auto_exclude_slices {
     script:
     """
     linum_auto_exclude_slices.py ${transforms ? 'transforms' : '.'} \
-        record/slice_config.csv slice_config.csv ${task.ext.args ?: ''} \
+        record/slice_config.csv slice_config.csv \
+        ${manual ? "--manual_transforms ${manual}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
     linum_auto_exclude_slices.py ${transforms ? 'transforms' : '.'} \
-        record/slice_config.csv slice_config.csv ${task.ext.args ?: ''} \
+        record/slice_config.csv slice_config.csv \
+        ${manual ? "--manual_transforms ${manual}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     touch slice_config.csv slice_config_history.jsonl stub_metrics.json
     """

@@ -18,6 +18,7 @@ include { bring_to_common_space                  } from '../modules/bring_to_com
 include { interpolate_missing_slice              } from '../modules/interpolate_missing_slice'
 include { finalise_interpolation                 } from '../modules/finalise_interpolation'
 include { register_pairwise                      } from '../modules/register_pairwise'
+include { note_manual_transforms                 } from '../modules/note_manual_transforms'
 include { auto_exclude_slices                    } from '../modules/auto_exclude_slices'
 include { stack                                  } from '../modules/stack'
 include { normalize_z_intensity                  } from '../modules/normalize_z_intensity'
@@ -117,12 +118,17 @@ workflow {
     failed_pairs(ch_record, gathered(register_pairwise.out.failure), 'slice')
     ch_record = failed_pairs.out.slice_config
 
+    def manual = params.manual_transforms ? [file(params.manual_transforms)] : []
+    if (params.manual_transforms) {
+        note_manual_transforms(ch_record, manual)
+        ch_record = note_manual_transforms.out.slice_config
+        ch_costs = ch_costs.mix(note_manual_transforms.out.cost)
+    }
     if (params.auto_exclude_enabled) {
-        auto_exclude_slices(ch_record, ch_transforms)
+        auto_exclude_slices(ch_record, ch_transforms, manual)
         ch_record = auto_exclude_slices.out.slice_config
         ch_costs = ch_costs.mix(auto_exclude_slices.out.cost)
     }
-    def manual = params.manual_transforms ? [file(params.manual_transforms)] : []
     stack(ch_common, ch_shifts, ch_transforms, ch_filled, ch_record, manual)
     finish_record(ch_record, ch_acquisition)
     ch_final = finish_record.out.slice_config
