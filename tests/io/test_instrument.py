@@ -77,7 +77,7 @@ def test_it_stands_in_acquisition_json(tmp_path):
     found = read_instrument(write(tmp_path, z0={"more": "date: today\n"}))
     rig = RigGeometry(StageSign(), XY(1, 1), XY(10, 10), 0.8, 0.8)
     path = tmp_path / "acquisition.json"
-    acquisition.write(path, Scan(rig, {}, (), 0, None, 0.2, found))
+    acquisition.write(path, Scan(rig, {}, (), 0, None, 0.2, instrument=found))
     assert acquisition.read(path).instrument == found
     acquisition.write(path, Scan(rig, {}, (), 0, None, 0.2))
     assert acquisition.read(path).instrument.header == {}
