@@ -15,7 +15,7 @@ from linumpy.cli.command import (
 )
 from linumpy.cli.runtime import Job
 
-Signs = Literal[-1, 1]
+Signs = Literal[1, -1]
 
 
 @dataclass(frozen=True, kw_only=True)

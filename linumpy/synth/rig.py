@@ -56,11 +56,11 @@ class Rig:
     """unreported offset along x between rows scanned to the right and to the left"""
     drift_um: float = 15.0
     """step of the random walk of the mosaic's origin, truthfully reported"""
-    stage_sign_x: Literal[-1, 1] = 1
+    stage_sign_x: Literal[1, -1] = 1
     """-1: positions fall with the tile index (the sample rides on the stage)"""
-    stage_sign_y: Literal[-1, 1] = 1
+    stage_sign_y: Literal[1, -1] = 1
     """as stage_sign_x, along y"""
-    stage_sign_z: Literal[-1, 1] = 1
+    stage_sign_z: Literal[1, -1] = 1
     """-1: stage z falls from slice to slice"""
     stage_zero_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """what the stage (x, y, z) says at the anatomy's zero"""

@@ -178,7 +178,7 @@ def test_resume(whole):
 
     ran = engine.run(engine.RECONST, whole / "w", *argv, "--strength", "0", "-resume")
     assert ran.code == 0, ran.said
-    end = {"normalize_z_intensity", "record_run", "generate_report", "name_failures"}
+    end = {"tell_volume", "normalize_z_intensity", "record_run", "generate_report", "name_failures"}
     assert _names(ran) == {"check_parameters", *end}
     assert engine.hash_levels(whole / "out" / VOLUME) != before
 
