@@ -29,6 +29,7 @@ def test_a_row_says_what_differs(tmp_path):
     one, two = read(tmp_path, text, axial_resolution=2, detect_galvo=False)
     assert (one.subject, two.subject) == ("a", "b-2.x")
     assert one.params == {
+        "subject": "a",
         "output": str(tmp_path / "out" / "a"),
         "input": str(tmp_path / "raw" / "a"),
         "axial_resolution": 3.5,
@@ -37,6 +38,7 @@ def test_a_row_says_what_differs(tmp_path):
         "more_raw": [str(tmp_path / "raw" / "a2"), "/data/a3"],
     }
     assert two.params == {
+        "subject": "b-2.x",
         "output": str(tmp_path / "out" / "b-2.x"),
         "input": "/data/b",
         "axial_resolution": 2,
