@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,10 @@ def test_a_plain_install_is_enough(tmp_path):
     bare = {"PATH": str(programs), "HOME": str(tmp_path)}  # nothing of ours, nothing of the system
     commands = sorted(registry.commands())
     assert {path.name for path in programs.glob("linum_*")} == set(commands)
+
+    said = run(programs / "linum_reconstruct.py", "--version", environment=bare)
+    has_commit = bool(re.search(r"commit [0-9a-f]{40}(-dirty)?$", said, re.MULTILINE))
+    assert has_commit == (PROJECT / ".git").exists()  # the build has left it: no git on this PATH
 
     def help_of(name: str) -> str:
         return run(programs / name, "--help", environment=bare)
