@@ -88,6 +88,15 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def discard(path: Path) -> None:
+    """Remove a folder so that it is whole or gone at its name, whenever the process is killed."""
+    aside = path.parent / f".{path.name}.{os.getpid()}.old{PARTIAL}"
+    remove(aside)
+    path.rename(aside)
+    _sync_folder(path.parent)
+    remove(aside)
+
+
 def _move(partial: Path, path: Path) -> None:
     if partial.is_dir() and path.is_dir() and not path.is_symlink():
         # A folder cannot be renamed over a full one: the old one steps aside first.

@@ -1,8 +1,10 @@
 """What a file or folder holds, as a digest; a file whose stat stands is trusted, as git does."""
 
+import bisect
 import hashlib
+import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,15 +61,25 @@ def list_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def digest_of(path: Path, entries: Entries) -> str:
-    """Return one digest for a file or folder: names relative to it, and contents.
+def digests_of(paths: Iterable[Path], entries: Entries) -> list[str]:
+    """Return one digest for each file or folder: names relative to it, and contents.
 
-    Moving the folder does not change it; adding, removing or changing a file does.
+    Moving a folder does not change its digest; adding, removing or changing a file does. What is
+    below a folder is told by ``entries``, not looked up: it need not be on the disk.
     """
+    names = sorted(entries)
+    return [_digest_of(str(path), names, entries) for path in paths]
+
+
+def _digest_of(path: str, names: Sequence[str], entries: Entries) -> str:
     total = hashlib.sha256()
-    for file in list_files([path]):
-        name = file.relative_to(path).as_posix() if file != path else ""
-        total.update(f"{name}\0{entries[str(file)].sha256}\n".encode())
+    if path in entries:
+        total.update(f"\0{entries[path].sha256}\n".encode())
+    below = f"{path}{os.sep}"
+    for name in itertools.islice(names, bisect.bisect_left(names, below), None):
+        if not name.startswith(below):
+            break
+        total.update(f"{name.removeprefix(below)}\0{entries[name].sha256}\n".encode())
     return total.hexdigest()
 
 

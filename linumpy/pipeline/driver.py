@@ -11,7 +11,7 @@ from linumpy.core import fate
 from linumpy.core.slice_id import SliceId
 from linumpy.errors import BadValue, EmptySelection, SliceFailed
 from linumpy.io import interval, sampling, tiles
-from linumpy.pipeline import estimate, local, record, summary
+from linumpy.pipeline import clean, estimate, local, record, summary
 from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
 from linumpy.pipeline.linum_reconstruct import check_atlas
@@ -35,6 +35,10 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
     SliceFailed
         The run is complete, but a slice failed; names each with its stage and cause.
     """
+    if p.clean:
+        freed = clean.clean(p.out or p.raw, is_check=job.check)
+        summary.say(freed.lines(p.out or p.raw, is_done=not job.check))
+        return
     state = _look(p)
     if job.check:
         summary.say_plan(state, estimate.needs(state, job))
@@ -100,6 +104,10 @@ def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
 
 
 def _look(p: Any) -> State:
+    if p.out is None:
+        raise BadValue(
+            f"OUT is missing: {p.raw} is RAW", hint="linum_reconstruct.py RAW OUT, two folders"
+        )
     roots = [p.raw, *p.more_raw]
     acquisition = tiles.discover(*roots, on_duplicate=p.on_duplicate)
     layout = Layout(Path(p.out).absolute())

@@ -8,6 +8,7 @@ from pathlib import Path
 from linumpy.cli.runtime import Job
 from linumpy.core.acquisition import RawSlice
 from linumpy.errors import NoSpace
+from linumpy.pipeline.clean import bytes_away
 from linumpy.pipeline.state import State
 
 FLOAT = 4
@@ -22,6 +23,18 @@ VOLUME_COPIES = 2.15
 """Volumes of the size of the whole: the stack, and the final one with its pyramid."""
 PAGES_BYTES = 1.4e6
 """The report, the record, pictures and diagnostics."""
+VOLUME_FILES = 2
+"""The metadata of a volume of one level."""
+SLICE_FILES = 10
+"""Of a slice: diagnostics, metrics, preview and tiles, and the records of its tasks."""
+PAIR_FILES = 6
+"""Of two neighbours: transform, offsets, metrics, picture, the record of the task."""
+RUN_FILES = 68
+"""Reports, versions of the record, diagnostics, metadata of the volume and its levels."""
+SHARD_BYTES = 2**24
+"""Bytes of a volume at working resolution that one file holds, before compression."""
+LABELLED = 2
+"""The stack and the volume have labels of the same shape beside them."""
 PROCESS_BYTES = 100e6
 """What one process holds of its own before it reads a tile: the libraries are shared."""
 TILES_IN_FLIGHT = 2
@@ -33,10 +46,11 @@ BLOCK_BYTES = 40e6
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Bytes that a run needs and what the machine has."""
+    """Bytes and files that a run needs and what the machine has."""
 
     raw: float
     disk: float
+    files: int
     disk_free: float
     memory: float
     memory_allowed: float
@@ -55,6 +69,7 @@ def needs(state: State, job: Job) -> Needs:
     return Needs(
         raw=raw,
         disk=MOSAIC_LEFT * mosaics + WORKED_LEFT * FLOAT * worked + PAGES_BYTES,
+        files=round(_files(slices, state)),
         disk_free=shutil.disk_usage(_existing(state.layout.out)).free,
         memory=PROCESS_BYTES + job.workers * each,
         memory_allowed=job.max_memory_bytes,
@@ -73,11 +88,23 @@ def check_disk(state: State, job: Job) -> None:
     held = sum(p.stat().st_size for p in state.layout.out.rglob("*") if p.is_file())
     missing = found.disk - held - found.disk_free
     if missing > 0:
+        missing -= bytes_away(state.layout)  # only what is needed again comes back
+    if missing > 0:
         raise NoSpace(
             f"{state.layout.out}: the run needs {found.disk / 1e9:.2f} GB, "
             f"{found.disk_free / 1e9:.2f} GB are free",
             hint=f"free {missing / 1e9:.2f} GB, or choose another OUT or a coarser --resolution",
         )
+
+
+def _files(slices: list[RawSlice], state: State) -> float:
+    """Return the files of the run: stored blocks of volumes, and what stands beside them."""
+    blocks = sum(math.ceil(_worked_voxels(s, state) * FLOAT / SHARD_BYTES) for s in slices)
+    whole = math.ceil(_volume_voxels(slices, state) * FLOAT / SHARD_BYTES)
+    mosaics = sum(math.ceil(len(s.tiles) / state.params.sharding_factor**2) for s in slices)
+    each = (1 + SLICE_COPIES) * VOLUME_FILES + SLICE_FILES + PAIR_FILES
+    volumes = SLICE_COPIES * blocks + LABELLED * VOLUME_COPIES * whole
+    return float(mosaics + volumes + each * len(slices) + RUN_FILES)
 
 
 def _raw_bytes(raw: RawSlice) -> float:

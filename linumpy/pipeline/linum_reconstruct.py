@@ -22,8 +22,9 @@ class Run:
 
     raw: Source
     """folder of raw tiles (flat or nested)"""
-    out: Annotated[Path, tyro.conf.Positional]
-    """folder for everything that is made; created, or continued when it holds a run"""
+    out: Annotated[Path | None, tyro.conf.Positional] = None
+    """folder for everything that is made; created, or continued when it holds a run; with --clean
+    it may stand alone"""
     more_raw: MoreRaw = ()
     subject: str | None = None
     """name of the brain, for the report, the volume and exports; default: RAW's folder, or the one
@@ -52,6 +53,8 @@ class Run:
     """where the axes z, y, x of the volume point: three letters such as PIR; needs --atlas"""
     verify: bool = False
     """read every input and product again instead of trusting unchanged time stamps"""
+    clean: bool = False
+    """OUT --clean: remove what can be made again, keep the volume, the record and the report"""
 
 
 ID_PARAMETERS = ("slices", "keep", "leave_gap", "exclude")

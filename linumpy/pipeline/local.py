@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from linumpy.cli import runtime
@@ -96,15 +96,50 @@ class Runner:
 
     def _perform(self, tasks: list[Task]) -> Iterator[Outcome]:
         """Do the tasks; a slice that fails is tried once more before it counts as failed."""
-        again = []
+        again: list[Task] = []
+        starved: list[Task] = []
+        yield from self._try(tasks, again, starved)
+        if starved:
+            self._restore(starved)
+            yield from self._try(starved, again, [])
+        for outcome in self.pool.perform([self._order(task, len(again)) for task in again]):
+            yield self._learn(outcome)
+
+    def _try(self, tasks: list[Task], again: list[Task], starved: list[Task]) -> Iterator[Outcome]:
+        """Do the tasks; collect those to try again, and those whose input was cleaned."""
         for outcome in self.pool.perform([self._order(task, len(tasks)) for task in tasks]):
+            if outcome.status == "starved":
+                starved.append(outcome.task)
+                continue
             if outcome.status == "failed" and outcome.task.unit and not _is_users(outcome):
                 log.warning("%s: failed (%s); trying again", outcome.task.label, outcome.error)
                 again.append(outcome.task)
                 continue
             yield self._learn(outcome)
-        for outcome in self.pool.perform([self._order(task, len(again)) for task in again]):
-            yield self._learn(outcome)
+
+    def _restore(self, starved: list[Task]) -> None:
+        """Make again what ``--clean`` has removed and these tasks read.
+
+        Raises
+        ------
+        LinumpyError
+            If it cannot be made again: the disk is full, or raw data have gone meanwhile.
+        """
+        stages = self.state.absent.makers(starved)
+        self.state.absent.check_space((t for tasks in stages for t in tasks), self.state.layout.out)
+        for tasks in stages:
+            log.info("%s: %d made again after --clean", tasks[0].stage, len(tasks))
+            orders = [
+                replace(self._order(task, len(tasks)), is_restored=True, absent={})
+                for task in tasks
+            ]
+            for outcome in self.pool.perform(orders):
+                self._learn(outcome)
+                if outcome.error is not None:
+                    raise outcome.error
+                _say(outcome)
+                label = outcome.task.label
+                self.outcomes = [outcome if o.task.label == label else o for o in self.outcomes]
 
     def _learn(self, outcome: Outcome) -> Outcome:
         """Remember what was read and made; a fault of the machine is no slice's and ends the run.
@@ -123,6 +158,7 @@ class Runner:
         if isinstance(error, OSError) and error.errno in DISK_FAULTS:
             raise error
         self.known.update(outcome.entries or {})
+        self.state.absent.learn(outcome.task, outcome.away)
         return outcome
 
     def _order(self, task: Task, n_tasks: int) -> Order:
@@ -138,6 +174,7 @@ class Runner:
             verify=self.verify,
             workers=max(1, self.job.workers // at_once),
             max_memory_bytes=self.job.max_memory_bytes // at_once,
+            absent=self.state.absent.entries_for(task),
         )
 
     def _record_failures(self, step: Step, failed: list[Outcome]) -> None:

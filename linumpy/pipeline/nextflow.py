@@ -125,7 +125,11 @@ class Mosaics(Engine):
 def _reconst_base() -> type[Any]:
     """Return `Mosaics` with the parameters of `Run`, but for the raw data."""
     hints, helps = get_type_hints(Run, include_extras=True), runtime.field_help(Run)
-    own = [f for f in dataclasses.fields(Run) if f.name not in ("raw", "out", "verify", "more_raw")]
+    own = [
+        f
+        for f in dataclasses.fields(Run)
+        if f.name not in ("raw", "out", "verify", "clean", "more_raw")
+    ]
     made = dataclasses.make_dataclass(
         "Reconst3d",
         [

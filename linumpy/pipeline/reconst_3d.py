@@ -47,7 +47,7 @@ SHIFTS = "shifts_xy_clean.csv"
 
 def _mosaics(state: State) -> list[Path]:
     places = (state.layout.mosaic(slice_id) for slice_id in state.selected())
-    return [place for place in places if place.exists()]
+    return [place for place in places if state.holds(place)]
 
 
 def _plan_quality(step: Step, state: State) -> list[Task]:

@@ -1,7 +1,7 @@
 """Where a run stands: its parameters, the acquisition, and the record as it is now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from linumpy.core.subject import subject_of
 from linumpy.io import selection, slice_config
 from linumpy.pipeline.graph import Step
 from linumpy.pipeline.layout import Layout
+from linumpy.pipeline.restore import Absent
 from linumpy.pipeline.task import Task
 
 
@@ -24,6 +25,11 @@ class State:
     acquisition: Acquisition
     slicing_interval_mm: float
     record: Path
+    absent: Absent = field(default_factory=Absent, kw_only=True)
+
+    def holds(self, product: Path) -> bool:
+        """Say whether a product of this run was made: it is there, or was cleaned."""
+        return product.exists() or product in self.absent
 
     @property
     def roots(self) -> list[Path]:

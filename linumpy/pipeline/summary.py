@@ -49,13 +49,14 @@ def say_plan(state: State, needs: Needs) -> None:
         f"never acquired {absent}",
         f"cut interval   {state.slicing_interval_mm * 1000:g} µm",
         f"axial sampling {_axial(state)}",
-        f"disk           {needs.disk / 1e9:.3f} GB needed, {needs.disk_free / 1e9:.1f} GB free",
+        f"disk           {needs.disk / 1e9:.3f} GB needed in {needs.files} files, "
+        f"{needs.disk_free / 1e9:.1f} GB free",
         f"memory         {needs.memory / 1e9:.2f} GB needed, "
         f"{needs.memory_allowed / 1e9:.1f} GB allowed",
         *_parameters(state),
     ]
     lines += _advice(state)
-    _print(lines)
+    say(lines)
 
 
 def _parameters(state: State) -> list[str]:
@@ -175,7 +176,7 @@ def say_end(state: State, counts: Mapping[Fate, int]) -> None:
         *_advice(state),
         *_implied_axial(state),
     ]
-    _print(lines)
+    say(lines)
 
 
 def _implied_axial(state: State) -> list[str]:
@@ -223,6 +224,7 @@ def _axial(state: State) -> str:
     return f"{given or header:g} µm"
 
 
-def _print(lines: Sequence[str]) -> None:
+def say(lines: Sequence[str]) -> None:
+    """Print lines for people."""
     for line in lines:
         print(line, flush=True)  # noqa: T201  this is what the command is for

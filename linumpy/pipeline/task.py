@@ -66,10 +66,7 @@ class Task:
             if name not in roles and name not in self.views
         }
         present = sorted(name for name in roles if getattr(self.params, name) is not None)
-        contents = {
-            name: [digest.digest_of(path, entries) for path in paths]
-            for name, paths in self.reads().items()
-        }
+        contents = {name: digest.digests_of(paths, entries) for name, paths in self.reads().items()}
         values = {
             name: runtime.plain(view) for name, view in self.views.items() if not _paths(view)
         }
@@ -91,6 +88,20 @@ class Done:
     peak_bytes: int
     inputs: dict[str, digest.Entry]
     outputs: dict[str, digest.Entry]
+    cleaned: tuple[str, ...] = ()
+    """Products that ``--clean`` has removed, or is about to."""
+
+    def away(self) -> dict[Path, dict[str, digest.Entry]]:
+        """Return what the cleaned products that are not there held: product → file → entry."""
+        return {
+            Path(product): {
+                name: entry
+                for name, entry in self.outputs.items()
+                if name.startswith(f"{product}{os.sep}")
+            }
+            for product in self.cleaned
+            if not Path(product).exists()
+        }
 
     @property
     def bytes_written(self) -> int:
@@ -109,6 +120,7 @@ def read_done(path: Path, out: Path) -> Done | None:
         for name in ("inputs", "outputs"):
             entries = {key: digest.Entry(*entry) for key, entry in found[name].items()}
             found[name] = {str(out / key): entry for key, entry in entries.items()}
+        found["cleaned"] = tuple(str(out / key) for key in found.get("cleaned", ()))
         return Done(**found)
     except (OSError, ValueError, TypeError, AttributeError):
         return None
@@ -118,10 +130,11 @@ def write_done(path: Path, done: Done, out: Path) -> None:
     """Write the record, whole or not at all; see `read_done` for ``out``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     below = f"{out}{os.sep}"
-    placed = {
+    placed: dict[str, object] = {
         name: {key.removeprefix(below): entry for key, entry in getattr(done, name).items()}
         for name in ("inputs", "outputs")
     }
+    placed["cleaned"] = [name.removeprefix(below) for name in done.cleaned]
     atomic.write_json(path, {**vars(done), **placed})
 
 
@@ -152,14 +165,19 @@ def retire(begun: Path, out: Path) -> None:
     begun.unlink()
 
 
-def is_current(task: Task, done: Done, entries: digest.Entries, version: str) -> bool:
-    """Say whether the record is of this very task and what it made is still there, unchanged."""
-    outputs = {str(path) for path in digest.list_files(task.made())}
-    unchanged = all(
-        path in entries and entries[path].sha256 == entry.sha256
-        for path, entry in done.outputs.items()
-    )
-    return outputs == set(done.outputs) and unchanged and task.key(entries, version) == done.key
+def is_current(
+    task: Task, done: Done, entries: digest.Entries, made: digest.Entries, version: str
+) -> bool:
+    """Say whether the record is of this very task and what it made is still as it was made.
+
+    Parameters
+    ----------
+    entries, made : mapping
+        What the task reads, and what it has made: as it is on the disk, and what was cleaned.
+    """
+    held = {path: entry.sha256 for path, entry in made.items()}
+    wanted = {path: entry.sha256 for path, entry in done.outputs.items()}
+    return held == wanted and task.key(entries, version) == done.key
 
 
 def _expand(makes: Iterable[Path]) -> list[Path]:

@@ -8,8 +8,8 @@ import os
 import shlex
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,8 @@ from linumpy.pipeline.task import Done, Task, is_current, read_done, write_begun
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
-Status = Literal["current", "done", "failed"]
+Status = Literal["current", "done", "failed", "starved"]
+"""A starved task must be done, and what it reads was cleaned: `linumpy.pipeline.restore`."""
 Message = tuple[str, float] | logging.LogRecord
 """(label, fraction done) of a task, or a line for the log."""
 
@@ -41,6 +42,10 @@ class Order:
     verify: bool
     workers: int
     max_memory_bytes: int
+    absent: Mapping[str, digest.Entry] = field(default_factory=dict)
+    """Files that the task reads and ``--clean`` has removed."""
+    is_restored: bool = False
+    """What the task has made is made again, whatever its record says."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Outcome:
     entries: dict[str, digest.Entry] | None = None
     bytes_written: int = 0
     error: BaseException | None = None
+    away: Mapping[Path, Mapping[str, digest.Entry]] = field(default_factory=dict)
+    """Products of a current task that were cleaned, and what they held."""
 
 
 def start(messages: "Queue[Message]") -> None:
@@ -91,15 +98,41 @@ def _perform(order: Order) -> Outcome:
     reads = [path for paths in task.reads().values() for path in paths]
     done = read_done(order.record, order.out)
     known = {**(done.outputs | done.inputs if done else {}), **order.known}
-    entries = digest.read_entries(reads, known, verify=order.verify)
-    if done is not None:
+    entries = digest.read_entries(reads, known, verify=order.verify) | {**order.absent}
+    if done is not None and not order.is_restored:
+        away = done.away()
         made = digest.read_entries(task.made(), done.outputs, verify=order.verify)
-        if is_current(task, done, entries | made, order.version):
-            _refresh(order, done, entries, made)
-            return Outcome(
-                task, "current", done.seconds, done.peak_bytes, entries | made, done.bytes_written
-            )
+        made |= {name: entry for held in away.values() for name, entry in held.items()}
+        if is_current(task, done, entries, made, order.version):
+            return _current(order, done, entries, made, away)
         _say_damage(task, done, made)
+    if order.absent:
+        return Outcome(task, "starved")
+    return _do(order, entries, done)
+
+
+def _current(
+    order: Order,
+    done: Done,
+    entries: dict[str, digest.Entry],
+    made: dict[str, digest.Entry],
+    away: Mapping[Path, Mapping[str, digest.Entry]],
+) -> Outcome:
+    _refresh(order, done, entries, made)
+    return Outcome(
+        order.task,
+        "current",
+        done.seconds,
+        done.peak_bytes,
+        entries | made,
+        done.bytes_written,
+        away=away,
+    )
+
+
+def _do(order: Order, entries: dict[str, digest.Entry], before: Done | None) -> Outcome:
+    """Call the command and record what it has read and made."""
+    task = order.task
     order.record.unlink(missing_ok=True)
     write_begun(order.record, task, order.out)
     _reset_peak()
@@ -127,7 +160,17 @@ def _perform(order: Order) -> Outcome:
         outputs=made,
     )
     write_done(order.record, done, order.out)
+    if order.is_restored and before is not None:
+        _compare(task, before, made)
     return Outcome(task, "done", seconds, done.peak_bytes, entries | made, done.bytes_written)
+
+
+def _compare(task: Task, before: Done, made: dict[str, digest.Entry]) -> None:
+    """Name what came out otherwise than before it was cleaned: the machine or its libraries did."""
+    cleaned = tuple(f"{product}{os.sep}" for product in before.cleaned)
+    for path, entry in before.outputs.items():
+        if path.startswith(cleaned) and (path not in made or made[path].sha256 != entry.sha256):
+            log.warning("%s: %s is not what it was before --clean", task.label, path)
 
 
 def _refresh(

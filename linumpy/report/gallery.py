@@ -23,6 +23,8 @@ PLACES = (
     ("mosaic_grid_3d_z{}.ome.zarr", "mosaic of its tiles, overlaps not removed"),
 )
 """Where a picture of a slice is looked for, in this order."""
+KEPT = "process_slice/slice_z{}_process_preview.png"
+"""What there is of a slice when its volumes were cleaned away."""
 THUMBNAIL_PX = 168
 BUDGET_BYTES = 3_000_000
 """All thumbnails together; with many slices each gets smaller."""
@@ -114,7 +116,13 @@ def _thumbnail(root: Path, slice_id: SliceId, max_px: int, reader: Reader) -> Pi
         if plane is not None:
             alt = f"Slice {slice_id}, {kind}"
             return style.photograph(plane, name=f"slice_z{slice_id}", alt=alt)
-    return None
+    kept = root / KEPT.format(slice_id)
+    if not kept.is_file():
+        return None
+    preview = _try(reader, kept, lambda p: pictures.shrink_png(p, max_px=max_px))
+    if preview is None:
+        return None
+    return style.embed(preview, name=f"slice_z{slice_id}", alt=f"Slice {slice_id}, processed")
 
 
 def _slice_spacing(root: Path, ids: Iterable[SliceId], reader: Reader) -> float | None:
@@ -124,7 +132,9 @@ def _slice_spacing(root: Path, ids: Iterable[SliceId], reader: Reader) -> float 
             spacing = _try(reader, root / place.format(slice_id), pictures.spacing_of)
             if spacing is not None:
                 return spacing.z_mm
-    return None
+    # the volume has the spacing of its slices, which may have been cleaned away
+    whole = _try(reader, root / VOLUME, pictures.spacing_of)
+    return None if whole is None else whole.z_mm
 
 
 def _try(reader: Reader, path: Path, read_it: Callable[[Path], T]) -> T | None:

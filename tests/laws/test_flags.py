@@ -161,6 +161,7 @@ TRIES = {
 WHOLE_RUNS = {
     "raw": "the acquisition itself",
     "out": "where everything goes",
+    "clean": "test_clean_takes_what_can_be_made_again",
     "more_raw": "test_more_raw_adds_its_slices",
     "subject": "test_the_subject_names_report_and_volume",
     "slices": "test_another_selection_is_refused",
@@ -449,6 +450,15 @@ def test_the_subject_names_report_and_volume(bench):
     ).read_text("utf-8")
     volume = omezarr.open_volume(bench.out / "3d_volume.ome.zarr")
     assert volume.attributes["provenance"]["subject"] == "sub-22"
+
+
+@pytest.mark.story
+def test_clean_takes_what_can_be_made_again(bench, tmp_path):
+    "The stack goes, the volume stays; stories/test_driver_clean.py has the rest."
+    out = shutil.copytree(bench.out, tmp_path / "out")
+    assert runs.reconstruct(out, "--clean") == 0
+    assert not (out / "stack" / "stack.ome.zarr").exists()
+    assert (out / "3d_volume.ome.zarr").exists()
 
 
 @pytest.mark.story

@@ -41,7 +41,7 @@ def test_check_reads_headers_and_writes_nothing(fresh, capsys, monkeypatch):
         r"never acquired none",
         r"cut interval +200 µm",
         r"axial sampling 10 µm",
-        r"disk +[\d.]+ GB needed, [\d.]+ GB free",
+        r"disk +[\d.]+ GB needed in \d+ files, [\d.]+ GB free",
         r"memory +[\d.]+ GB needed, [\d.]+ GB allowed",
         r"resolution=50",
         r"confidence_low=",
@@ -84,7 +84,7 @@ def peak_of_tree(process):
 @pytest.mark.skipif(sys.platform != "linux", reason="shared pages are counted by Linux only")
 @pytest.mark.parametrize(("rig", "resolution_um"), [(SMALL, 25), (LARGE, 10)])
 def test_what_is_needed_is_told_within_half(tmp_path, rig, resolution_um):
-    "Disk and memory: told ÷ measured between 1/1.5 and 1.5, at two sizes."
+    "Disk, files and memory: told ÷ measured between 1/1.5 and 1.5, at two sizes."
     scene = make_scene("brain", rig, (2, 2), 3)
     write_acquisition(tmp_path / "raw", scene, plan(scene, rig, Faults(), 3))
     run = Run(tmp_path / "raw", tmp_path / "out")
@@ -95,6 +95,9 @@ def test_what_is_needed_is_told_within_half(tmp_path, rig, resolution_um):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         peak = peak_of_tree(process)
     assert process.returncode == 0
-    held = sum(p.stat().st_size for p in run.out.rglob("*") if p.is_file())
+    files = [p for p in run.out.rglob("*") if p.is_file()]
+    held = sum(p.stat().st_size for p in files)
+    n_files = int(re.search(r"GB needed in (\d+) files", said)[1])
+    assert 1 / 1.5 < n_files / len(files) < 1.5
     assert 1 / 1.5 < float(told["disk"]) * 1e9 / held < 1.5
     assert 1 / 1.5 < float(told["memory"]) * 1e9 / peak < 1.5
