@@ -102,7 +102,7 @@ class Pool:
     def _signals(self) -> dict[int, signal.Signals]:
         """Return how the processes of a broken pool ended: process → signal."""
         for process in self._processes.values():
-            process.join(_PATIENCE_S)
+            _await_code(process)
         codes = {pid: process.exitcode or 0 for pid, process in self._processes.items()}
         return {pid: signal.Signals(-code) for pid, code in codes.items() if code < 0}
 
@@ -132,6 +132,17 @@ class Pool:
                 logging.getLogger(message.name).handle(message)
             else:
                 self._watch(*message)
+
+
+def _await_code(process: BaseProcess) -> None:
+    """Wait until it is known how a process ended.
+
+    The executor's own thread may collect it first: joining then returns before the code is noted.
+    """
+    process.join(_PATIENCE_S)
+    deadline = time.monotonic() + _PATIENCE_S
+    while process.exitcode is None and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _crash(name: str) -> Defect:
