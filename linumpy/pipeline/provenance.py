@@ -15,8 +15,8 @@ from linumpy.pipeline.state import State
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "zarr", "ome-zarr-models")
 OF_VOLUME = ("subject", "acquisition")
-OF_NO_VOXEL = ("raw", "out", "verify")
-"""Parameters of a run that say where files are, or how carefully they are looked at."""
+OF_NO_VOXEL = ("raw", "more_raw", "out", "verify", "clean")
+"""Parameters of a run that say where files are, how carefully they are looked at, or kept."""
 
 
 def gather(
