@@ -13,9 +13,11 @@ pytestmark = pytest.mark.story
 
 def test_the_lines_read_the_volume(whole_run, capsys):
     text = PAGE.read_text("utf-8")
-    (code,) = re.findall(r"^```python[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    code, further = re.findall(r"^```python[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 5
     names = {}
     exec(compile(code.replace("OUT/", f"{whole_run}/"), PAGE.name, "exec"), names)
     assert names["block"].any()
     assert str(names["volume"].spacing.zyx_um) in capsys.readouterr().out
+    exec(further, names)
+    assert capsys.readouterr().out.startswith("linum_reconstruct.py ")
