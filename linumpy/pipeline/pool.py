@@ -170,9 +170,19 @@ def _end(processes: Iterable[BaseProcess]) -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back; processes that start inside never see it."""
+    """Hold Ctrl-C back until the end; processes that start inside never see it.
+
+    They inherit the mask. It does not keep the signal from other threads of this process, from
+    where it would interrupt this one, and leave a process that starts without its orders: so it is
+    noted as well, and raised afterwards.
+    """
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        signal.raise_signal(signal.SIGINT)

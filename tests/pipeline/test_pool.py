@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 
 import pytest
 from toy import DOUBLE, DoubleParams
 
 from linumpy.errors import Defect, OutOfMemory
-from linumpy.pipeline.pool import Pool
+from linumpy.pipeline.pool import Pool, _uninterrupted
 from linumpy.pipeline.task import Task
 from linumpy.pipeline.worker import Order
 
@@ -83,3 +85,20 @@ def test_signals_of_the_test_itself_are_left_as_they_were(tmp_path):
         list(pool.perform(orders_in(tmp_path, ["1"])))
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert os.getpid() not in pool._processes
+
+
+def test_ctrl_c_waits_until_the_processes_have_started():
+    "Another thread takes the signal, too; what stands in between is finished first."
+    end, done = threading.Event(), []
+    other = threading.Thread(target=end.wait)
+    other.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), _uninterrupted():  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            done.append("started")
+    finally:
+        end.set()
+        other.join()
+    assert done == ["started"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
