@@ -21,6 +21,10 @@ ExcludeFirst = Annotated[
     CountOrZero,
     tyro.conf.arg(help="leave out the N lowest ids as calibration slices"),
 ]
+ForceOrientation = Annotated[
+    bool,
+    tyro.conf.arg(help="go on although the overlaps say that the tiles lie otherwise"),
+]
 Fragments = Annotated[
     Path | None,
     Role(is_source=True),

@@ -93,6 +93,13 @@ def find_geometry(
     )
 
 
+def shown_signs(acquisition: Acquisition, rig: RigGeometry) -> tuple[int | None, int | None]:
+    """Return the signs (x, y) that the stage positions themselves show; None with one tile."""
+    slopes = _slope(acquisition, "x", rig.fov_mm.x), _slope(acquisition, "y", rig.fov_mm.y)
+    x, y = (None if slope is None else 1 if slope > 0 else -1 for slope in slopes)
+    return x, y
+
+
 def tile_fov_mm(info: TileInfo, orientation: TileOrientation) -> XY:
     """Return the field of view of a tile along X and Y, mm."""
     along = XY(info.width_um / 1000, info.height_um / 1000)

@@ -5,6 +5,7 @@ strip can know it along each axis. What all pairs say together is in `mosaic.sti
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,16 +116,10 @@ def register_pair(
     2. Sub-pixel: least squares on log brightness over the overlap, with a smooth illumination
        ratio (quadratic) fitted along, so vignetting does not move tiles.
     """
-    part_a, part_b, base = overlap_strips((first.shape[0], first.shape[1]), step_px, margin_px)
-    strips = first[part_a], second[part_b]
-    if min(*strips[0].shape, *strips[1].shape) < _MIN_SIDE_PX:
+    found = _search(first, second, step_px, margin_px)
+    if found is None:
         return INCONCLUSIVE
-    a, b = _log_pair(*strips)
-    offsets = tuple(
-        np.arange(round(step) - margin_px, round(step) + margin_px + 1) - start
-        for step, start in zip(step_px, base, strict=True)
-    )
-    evidence = _evidence(*_ncc(_detrended(a), _detrended(b), offsets))
+    a, b, base, offsets, evidence = found
     row, column = (int(i) for i in np.unravel_index(int(np.argmax(evidence)), evidence.shape))
     if evidence[row, column] <= 0:
         return INCONCLUSIVE
@@ -137,6 +132,58 @@ def register_pair(
     return PairShift(
         float(residual[0]), float(residual[1]), fit.ncc, fit.information, is_conclusive
     )
+
+
+def evidence_of_shifts(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    *,
+    step_px: tuple[float, float],
+    margin_px: int,
+) -> NDArray[np.float64]:
+    """Return how strongly two tiles agree at every residual shift up to ``margin_px``.
+
+    Parameters as `register_pair`.
+
+    Returns
+    -------
+    array, shape (2 margin_px + 1, 2 margin_px + 1)
+        Log likelihood ratio of "these match" against "these do not", 0 where they do not; all 0
+        where too little overlaps.
+    """
+    found = _search(first, second, step_px, margin_px)
+    side = 2 * margin_px + 1
+    return np.zeros((side, side)) if found is None else found.evidence
+
+
+class _Search(NamedTuple):
+    """Both strips as log brightness, the step they are aligned for, evidence at every offset."""
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    base: tuple[int, int]
+    offsets: tuple[NDArray[np.int64], NDArray[np.int64]]
+    evidence: NDArray[np.float64]
+
+
+def _search(
+    first: NDArray[np.float32],
+    second: NDArray[np.float32],
+    step_px: tuple[float, float],
+    margin_px: int,
+) -> _Search | None:
+    """Compare two tiles at every whole shift; None where the strips are too narrow."""
+    part_a, part_b, base = overlap_strips((first.shape[0], first.shape[1]), step_px, margin_px)
+    strips = first[part_a], second[part_b]
+    if min(*strips[0].shape, *strips[1].shape) < _MIN_SIDE_PX:
+        return None
+    a, b = _log_pair(*strips)
+    rows, columns = (
+        np.arange(round(step) - margin_px, round(step) + margin_px + 1) - start
+        for step, start in zip(step_px, base, strict=True)
+    )
+    evidence = _evidence(*_ncc(_detrended(a), _detrended(b), (rows, columns)))
+    return _Search(a, b, base, (rows, columns), evidence)
 
 
 def _evidence(ncc: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:

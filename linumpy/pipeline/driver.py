@@ -16,6 +16,7 @@ from linumpy.pipeline.display import Display
 from linumpy.pipeline.layout import Layout
 from linumpy.pipeline.linum_reconstruct import check_atlas
 from linumpy.pipeline.pool import Pool
+from linumpy.pipeline.preproc import BEFORE_RECORD
 from linumpy.pipeline.preproc import STEPS as PREPROC
 from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
 from linumpy.pipeline.state import State
@@ -77,9 +78,9 @@ def _run_stages(state: State, job: Job) -> tuple[dict[fate.Fate, int], list[Outc
             display=display,
             verify=state.params.verify,
         )
-        runner.run(PREPROC[:2])
+        runner.run(PREPROC[:BEFORE_RECORD])
         record.publish_start(state, job)
-        for step in (*PREPROC[2:], *RECONSTRUCTION):
+        for step in (*PREPROC[BEFORE_RECORD:], *RECONSTRUCTION):
             _check_used(state)
             runner.run([step])
         return record.publish_final(state, job), runner.outcomes

@@ -69,7 +69,7 @@ KEEPER_FLAGS = {
     "list_slices": ("leave_gap",),
 }
 """Parameters of the run that a keeper takes."""
-PREPROC_TASKS = 7
+PREPROC_TASKS = 8
 """Tasks of preproc beside one for each slice."""
 RECONST_TASKS = 20
 """Tasks of the reconstruction beside slices, pairs, gaps; quality, atlas and transforms by hand are

@@ -10,6 +10,7 @@ from linumpy.pipeline.graph import Step
 from linumpy.pipeline.state import State
 from linumpy.pipeline.task import Task
 from linumpy.scripts import (
+    linum_check_orientation,
     linum_create_mosaic_grid_3d,
     linum_estimate_xy_shift_from_metadata,
     linum_generate_slice_config,
@@ -50,6 +51,26 @@ def _plan_shifts(step: Step, state: State) -> list[Task]:
             directory=state.params.raw,
             more_raw=state.params.more_raw,
             output_file=out.shifts,
+        )
+    ]
+
+
+def _plan_orientation(step: Step, state: State) -> list[Task]:
+    """One task; it makes nothing that later stages read, so headers stand for the tiles."""
+    out = state.layout
+    seen = json.loads(out.acquisition.read_text(encoding="utf-8"))
+    path = out.stage(step.stage) / "orientation.json"
+    return [
+        state.task(
+            step,
+            makes=[path],
+            views={
+                "directory": _raw_headers(state),
+                "acquisition": {name: seen[name] for name in ("orientation", "stage_sign")},
+            },
+            directory=state.params.raw,
+            acquisition=out.acquisition,
+            out_json=path,
         )
     ]
 
@@ -121,6 +142,12 @@ STEPS = (
         wired=("directory", "output_file", "more_raw"),
     ),
     Step(
+        "check_orientation",
+        linum_check_orientation.COMMAND,
+        _plan_orientation,
+        wired=("directory", "acquisition", "out_json"),
+    ),
+    Step(
         "generate_slice_config",
         linum_generate_slice_config.COMMAND,
         _plan_config,
@@ -156,3 +183,5 @@ STEPS = (
         renamed={"galvo_threshold": "galvo_confidence_threshold"},
     ),
 )
+BEFORE_RECORD = 3
+"""Stages up to the first version of the record."""

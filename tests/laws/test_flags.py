@@ -80,6 +80,7 @@ TRIES = {
     "tile_orientation": Try("left_up", "create_mosaic_grid"),
     "on_duplicate": Try("first", "estimate_xy_shift", prepare="found_twice"),
     "legacy_orientation": Try(True, "create_mosaic_grid"),
+    "force_orientation": Try(True, "check_orientation", prepare="lying_otherwise"),
     "exclude": Try("02", "generate_slice_config"),
     "exclude_first": Try(2, "generate_slice_config"),
     "detect_calibration": Try(False, "generate_slice_config"),
@@ -324,6 +325,13 @@ def _found_twice(bench: Bench, place: Path, _given: Any) -> dict[str, object]:
     return {"more_raw": (again,)}
 
 
+def _lying_otherwise(bench: Bench, place: Path, _given: Any) -> dict[str, object]:
+    """The orientation in force is not that of the tiles."""
+    found = json.loads((bench.out / "acquisition.json").read_text())
+    (place / "lying.json").write_text(json.dumps(found | {"orientation": "left_up"}))
+    return {"acquisition": place / "lying.json"}
+
+
 def _deep_planes_lost(_bench: Bench, place: Path, given: Any) -> dict[str, object]:
     """The deepest two planes of the slice before the gap hold nothing."""
     path = place / given.slice_before.name
@@ -346,6 +354,7 @@ PREPARE = {
     "found_twice": _found_twice,
     "two_planes_early": _two_planes_early,
     "deep_planes_lost": _deep_planes_lost,
+    "lying_otherwise": _lying_otherwise,
     "without_05": _without_05,
     "auto_excluded_05": _auto_excluded_05,
     "unreliable": _unreliable,

@@ -16,6 +16,9 @@ import pytest
 import zarr
 
 from linumpy.io import history, selection, slice_config
+from linumpy.synth import Faults, Rig, plan
+from linumpy.synth.presets import make_scene
+from tests.conftest import write_acquisition
 from tests.workflows import engine
 
 pytestmark = [pytest.mark.story, engine.needs_engine, pytest.mark.xdist_group("failure")]
@@ -90,6 +93,21 @@ def test_a_truncated_tile_and_then_edits(tiny_acquisition, tmp_path):
     assert third.code == 0, third.said
     assert "create_mosaic_grid" not in _names(third)
     assert slice_config.read(out / CONFIG) == rows
+
+
+def test_tiles_that_lie_otherwise_stop_it_before_any_mosaic(tmp_path):
+    "The flag is named; --force_orientation is a parameter of the workflow, too."
+    rig = Rig(lateral_um=25, axial_um=10, tile_px=(48, 40), ids=(0, 1), image_depth_um=120)
+    scene = make_scene("brain", rig, (3, 3), 4)
+    raw = write_acquisition(tmp_path / "raw", scene, plan(scene, rig, Faults(), 4)).raw
+    wrong = (*_of_raw(raw, tmp_path / "out"), "--tile_orientation", "left_down")
+    ran = engine.run(engine.PREPROC, tmp_path / "w", *wrong)
+    assert ran.code != 0
+    assert "--tile_orientation right_down" in ran.said
+    assert "create_mosaic_grid" not in _names(ran)
+    forced = engine.run(engine.PREPROC, tmp_path / "w", *wrong, "--force_orientation", "true")
+    assert forced.code == 0, forced.said
+    assert (tmp_path / "out" / "check_orientation" / "orientation.json").exists()
 
 
 def test_without_generating_a_record(tiny_acquisition, tmp_path):

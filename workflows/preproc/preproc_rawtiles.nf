@@ -4,6 +4,7 @@ nextflow.enable.dsl = 2
 
 include { check_parameters                  } from '../modules/check_parameters'
 include { estimate_xy_shifts_from_metadata  } from '../modules/estimate_xy_shifts_from_metadata'
+include { check_orientation                 } from '../modules/check_orientation'
 include { generate_slice_config             } from '../modules/generate_slice_config'
 include { start_record                      } from '../modules/start_record'
 include { keep_edits                        } from '../modules/keep_edits'
@@ -35,6 +36,11 @@ workflow {
     ch_shifts = estimate_xy_shifts_from_metadata.out.shifts            // shifts_xy.csv
     ch_acquisition = estimate_xy_shifts_from_metadata.out.acquisition  // acquisition.json
     ch_costs = estimate_xy_shifts_from_metadata.out.cost
+
+    // stops the run where the tiles lie otherwise; what follows waits for it
+    check_orientation(ch_raw, ch_acquisition)
+    ch_costs = ch_costs.mix(check_orientation.out.cost)
+    ch_acquisition = ch_acquisition.combine(check_orientation.out.orientation).map { it[0] }.first()
 
     ch_galvo = channel.value([])
     if (params.generate_slice_config) {

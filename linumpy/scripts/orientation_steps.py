@@ -1,0 +1,252 @@
+"""How the commands ask the overlaps which way the tiles lie: slices and tiles that show most."""
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linumpy.core import tile_orientation
+from linumpy.core.acquisition import Acquisition, RawSlice, Tile
+from linumpy.core.geometry import RigGeometry
+from linumpy.core.slice_id import SliceId
+from linumpy.errors import BadValue, LinumpyError
+from linumpy.io.glance import glance, project
+from linumpy.io.tiles import PixelSequence
+from linumpy.mosaic import grid, orientation
+from linumpy.mosaic.orientation import AXES, Verdict
+from linumpy.preproc import xyzcorr
+
+log = logging.getLogger(__name__)
+
+MOST_CANDIDATES = 9
+"""Slices that are looked at to find the one with the most tissue, spread over the acquisition."""
+MOST_TILES = 20
+"""Tiles of a slice that are read whole, those with the most tissue."""
+LOOK_SIDE = 12
+FINE_PX = 256
+"""Sides of tiles that are at least twice as long are averaged down towards this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found, on which slices, and which stage signs the headers contradict."""
+
+    verdict: Verdict
+    slice_ids: tuple[SliceId, ...]
+    rig: RigGeometry
+    contradicted: tuple[str, ...]
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether another orientation fits clearly better."""
+        return bool(self.verdict.better)
+
+
+def look_at(
+    raw: RawSlice, *, side: int, workers: int
+) -> dict[tuple[int, int], NDArray[np.float32] | None]:
+    """Return a coarse plane of every tile by (x, y), None for one that cannot be read."""
+    with ThreadPoolExecutor(workers) as pool:
+        planes = list(pool.map(partial(_glance, side=side), raw.tiles))
+    return {(t.x, t.y): plane for t, plane in zip(raw.tiles, planes, strict=True)}
+
+
+def tissue_of(
+    planes: Mapping[tuple[int, int], NDArray[np.float32] | None],
+) -> dict[tuple[int, int], float]:
+    """Return how much each readable tile shows: the spread of its brightness."""
+    return {at: float(plane.std()) for at, plane in planes.items() if plane is not None}
+
+
+def by_tissue(
+    acquisition: Acquisition, *, workers: int
+) -> list[tuple[RawSlice, dict[tuple[int, int], float]]]:
+    """Return some slices with what their tiles show, those with the most tissue first."""
+    ids = acquisition.ids
+    count = min(len(ids), MOST_CANDIDATES)
+    chosen = [ids[int((i + 0.5) * len(ids) / count)] for i in range(count)]
+    seen = [
+        (raw, tissue_of(look_at(raw, side=LOOK_SIDE, workers=workers)))
+        for raw in (acquisition.slices[one] for one in chosen)
+    ]
+    return sorted(seen, key=lambda one: -sum(one[1].values()))
+
+
+def examine(
+    acquisition: Acquisition,
+    rig: RigGeometry,
+    slices: Sequence[tuple[RawSlice, Mapping[tuple[int, int], float]]],
+    *,
+    workers: int,
+    at_least: int = 1,
+) -> Examined:
+    """Compare the orientations on the first slices of a list, until there are overlaps enough."""
+    fits, used = [], []
+    verdict = orientation.judge(orientation.NOTHING, rig.orientation)
+    for raw, tissue in slices[: orientation.MOST_SLICES]:
+        planes = _planes(raw, rig, tissue, workers=workers)
+        info = raw.tiles[0].info
+        if not planes:
+            continue
+        factor = _factor(info.nx, info.ny)
+        sampling = (info.x_um * factor / 1000, info.y_um * factor / 1000)
+        fits.append(orientation.compare(planes, sampling))
+        used.append(raw.slice_id)
+        verdict = orientation.judge(orientation.pooled(fits), rig.orientation)
+        if len(used) >= at_least and orientation.is_decided(verdict):
+            break
+    return Examined(verdict, tuple(used), rig, _contradicted(acquisition, rig))
+
+
+def say(examined: Examined) -> str:
+    """Return the result as one line."""
+    verdict = examined.verdict
+    if not examined.slice_ids or not any(verdict.n_pairs.values()):
+        return "tile orientation: no two neighbouring tiles to compare"
+    found = _strength(verdict, verdict.in_force)
+    where = f"{sum(verdict.n_pairs.values())} overlaps of slice {', '.join(examined.slice_ids)}"
+    if verdict.better:
+        best = verdict.better[0]
+        return (
+            f"tile orientation: {where} agree better with tiles lying {best} "
+            f"({_strength(verdict, best)}) than {verdict.in_force} ({found}), which is in force"
+        )
+    if verdict.is_seen:
+        return f"tile orientation: {verdict.in_force}; {where} agree ({found})"
+    return f"tile orientation: {where} do not tell ({verdict.in_force} in force: {found})"
+
+
+def refuse(examined: Examined) -> BadValue:
+    """Return the error that names what would fit."""
+    return BadValue(
+        say(examined),
+        hint=f"{remedy(examined)}; linum_reconstruct.py RAW OUT --check --picture shows it, "
+        "--force_orientation goes on as it is",
+    )
+
+
+def remedy(examined: Examined) -> str:
+    """Return the flag that makes the overlaps agree."""
+    verdict, rig = examined.verdict, examined.rig
+    best = verdict.better[0]
+    flipped = [axis for axis in AXES if _is_mirrored(verdict.in_force, best, axis)]
+    flag = f"give --tile_orientation {best}"
+    if best == tile_orientation.LEGACY:
+        flag = f"give --legacy_orientation (short for --tile_orientation {best})"
+    if tile_orientation.is_turned(best) != tile_orientation.is_turned(verdict.in_force):
+        return flag
+    if flipped and set(flipped) <= set(examined.contradicted):
+        names = " and ".join(f"--stage_sign_{axis}" for axis in flipped)
+        return f"leave out {names}: the stage positions say the opposite"
+    signs = {"x": rig.stage_sign.x, "y": rig.stage_sign.y}
+    other = " ".join(f"--stage_sign_{axis} {-signs[axis]}" for axis in flipped)
+    image = "its mirror image" if len(flipped) == 1 else "the same, turned by 180°"
+    return f"{flag}, or {other} ({image}: overlaps do not tell which, the rig does)"
+
+
+def to_json(examined: Examined) -> dict[str, object]:
+    """Return the numbers behind the result."""
+    verdict = examined.verdict
+    return {
+        "slice_ids": list(examined.slice_ids),
+        "n_overlaps": dict(verdict.n_pairs),
+        "in_force": verdict.in_force,
+        "stage_sign": {"x": examined.rig.stage_sign.x, "y": examined.rig.stage_sign.y},
+        "fits_better": list(verdict.better),
+        "agrees": verdict.is_seen,
+        "strengths": {
+            one: {axis: round(value, 3) for axis, value in fit.items()}
+            for one, fit in verdict.strengths.items()
+        },
+    }
+
+
+def _glance(tile: Tile, *, side: int) -> NDArray[np.float32] | None:
+    try:
+        return glance(tile, side=side)
+    except LinumpyError as error:
+        log.info("%s", error)
+        return None
+
+
+def _planes(
+    raw: RawSlice,
+    rig: RigGeometry,
+    tissue: Mapping[tuple[int, int], float],
+    *,
+    workers: int,
+) -> list[orientation.TilePlane]:
+    """Return the tiles that show most, galvo return taken out, averaged down."""
+    best = set(sorted(tissue, key=lambda at: (-tissue[at], at))[:MOST_TILES])
+    placed = [one for one in grid.place_tiles(raw, rig) if (one.tile.x, one.tile.y) in best]
+    shift_px = _galvo_shift([one.tile for one in placed])
+    with ThreadPoolExecutor(workers) as pool:
+        planes = list(pool.map(partial(_project, shift_px=shift_px), [p.tile for p in placed]))
+    return [
+        orientation.TilePlane(plane, one.row, one.column, one.y_mm, one.x_mm)
+        for one, plane in zip(placed, planes, strict=True)
+        if plane is not None
+    ]
+
+
+def _galvo_shift(tiles: Sequence[Tile]) -> int:
+    """Return the roll that puts the galvo return of a slice to the end; 0 where none is seen."""
+    if not tiles or tiles[0].info.n_extra == 0:
+        return 0
+    try:
+        return xyzcorr.detect_galvo_for_slice(PixelSequence(tiles), tiles[0].info.n_extra)[0]
+    except LinumpyError as error:
+        log.info("%s", error)
+        return 0
+
+
+def _project(tile: Tile, *, shift_px: int) -> NDArray[np.float32] | None:
+    try:
+        plane = np.roll(project(tile), shift_px, axis=0)[: tile.info.nx]
+    except LinumpyError as error:
+        log.info("%s", error)
+        return None
+    factor = _factor(tile.info.nx, tile.info.ny)
+    a, b = (n // factor for n in plane.shape)
+    blocks = plane[: a * factor, : b * factor].reshape(a, factor, b, factor)
+    mean: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return mean
+
+
+def _factor(nx: int, ny: int) -> int:
+    return max(1, max(nx, ny) // FINE_PX)
+
+
+def _contradicted(acquisition: Acquisition, rig: RigGeometry) -> tuple[str, ...]:
+    """Return the axes whose sign in force is not the one that the stage positions show."""
+    if rig.overlap_fraction is not None:
+        return ()
+    shown = grid.shown_signs(acquisition, rig)
+    return tuple(
+        axis
+        for axis, mine, seen in (
+            ("x", rig.stage_sign.x, shown[0]),
+            ("y", rig.stage_sign.y, shown[1]),
+        )
+        if seen is not None and seen != mine
+    )
+
+
+def _is_mirrored(
+    one: tile_orientation.TileOrientation, other: tile_orientation.TileOrientation, axis: str
+) -> bool:
+    words = ("left", "right") if axis == "x" else ("up", "down")
+    mine, its = (next(w for w in name.split("_") if w in words) for name in (one, other))
+    return mine != its
+
+
+def _strength(verdict: Verdict, one: tile_orientation.TileOrientation) -> str:
+    values = [
+        f"{axis} {verdict.strengths[one][axis]:.1f}" for axis in AXES if verdict.n_pairs[axis]
+    ]
+    return ", ".join(itertools.chain(values, ["chance 0"]))
