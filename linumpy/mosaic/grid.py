@@ -147,6 +147,30 @@ def place_tiles(raw_slice: RawSlice, rig: RigGeometry) -> tuple[PlacedTile, ...]
     )
 
 
+def vacant_mm(raw_slice: RawSlice, rig: RigGeometry) -> list[tuple[float, float]]:
+    """Return the first edges (y, x) of the places without a tile, from the mosaic's origin, mm.
+
+    A place lies where the tiles of its row and of its column lie on the mean; where there is none,
+    a whole number of steps from the others.
+    """
+    placed = place_tiles(raw_slice, rig)
+    rows = _lines([(one.row, one.y_mm) for one in placed], raw_slice.grid[0], rig.step_y_mm)
+    columns = _lines([(one.column, one.x_mm) for one in placed], raw_slice.grid[1], rig.step_x_mm)
+    there = {(one.row, one.column) for one in placed}
+    places = itertools.product(range(raw_slice.grid[0]), range(raw_slice.grid[1]))
+    return [(rows[row], columns[column]) for row, column in places if (row, column) not in there]
+
+
+def _lines(found: list[tuple[int, float]], n: int, step_mm: float | None) -> list[float]:
+    """Return where each row, or column, lies; one without a tile beside the nearest that has."""
+    by_index: dict[int, list[float]] = {}
+    for index, edge in found:
+        by_index.setdefault(index, []).append(edge)
+    means = {index: sum(edges) / len(edges) for index, edges in by_index.items()}
+    nearest = [min(means, key=lambda known: abs(known - index)) for index in range(n)]
+    return [means[k] + (index - k) * (step_mm or 0.0) for index, k in enumerate(nearest)]
+
+
 def pairwise_shifts(extents: Mapping[SliceId, SliceExtent], lateral: XY) -> tuple[Shift, ...]:
     """Return the shift of every slice against the one before it.
 

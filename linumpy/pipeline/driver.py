@@ -1,11 +1,13 @@
 """The local driver: raw headers, what the machine can hold, the stages, the final record."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from linumpy.cli import runtime
 from linumpy.cli.runtime import Job
 from linumpy.core import fate
 from linumpy.core.slice_id import SliceId
@@ -22,6 +24,7 @@ from linumpy.pipeline.reconst_3d import STEPS as RECONSTRUCTION
 from linumpy.pipeline.state import State
 from linumpy.pipeline.version import code_version
 from linumpy.pipeline.worker import Outcome
+from linumpy.scripts import linum_preview_acquisition
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +43,11 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         freed = clean.clean(p.out or p.raw, is_check=job.check)
         summary.say(freed.lines(p.out or p.raw, is_done=not job.check))
         return
-    state = _look(p)
+    state = _look(p, job)
     if job.check:
         summary.say_plan(state, estimate.needs(state, job))
+        if p.picture:
+            _draw(state, job)
         return
     layout = state.layout
     _check_axial(state)
@@ -63,6 +68,24 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
             hint=f"the others are in the volume; mend the cause and run the same command again, "
             f"or give the slice up with --exclude (details in {layout.log})",
         )
+
+
+def _draw(state: State, job: Job) -> None:
+    """Make the picture; an orientation that fits better is refused as by the run itself."""
+    out = state.layout
+    command = linum_preview_acquisition.COMMAND
+    shared = {
+        f.name: getattr(state.params, f.name)
+        for f in dataclasses.fields(command.params)
+        if hasattr(state.params, f.name)
+    }
+    params = command.params(directory=state.params.raw, out_png=out.preview, **shared)
+    out.out.mkdir(parents=True, exist_ok=True)
+    try:
+        runtime.run(command, params, job)
+    finally:
+        if out.preview.exists():
+            summary.say_picture(out.preview)
 
 
 def _run_stages(state: State, job: Job) -> tuple[dict[fate.Fate, int], list[Outcome]]:
@@ -104,7 +127,7 @@ def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
     return SliceFailed(what, hint=hint)
 
 
-def _look(p: Any) -> State:
+def _look(p: Any, job: Job) -> State:
     if p.out is None:
         raise BadValue(
             f"OUT is missing: {p.raw} is RAW", hint="linum_reconstruct.py RAW OUT, two folders"
@@ -124,6 +147,8 @@ def _look(p: Any) -> State:
     )
     check_atlas(p.atlas, p.input_orientation)
     log.info("subject %s", state.subject)
+    if p.picture and not job.check:
+        raise BadValue("--picture goes with --check", hint="a run shows its slices in the report")
     record.check_input(state)
     if not state.selected():
         have = ", ".join(acquisition.ids)
@@ -146,7 +171,8 @@ def check_out(out: Path, roots: Sequence[Path]) -> None:
             )
     if out.exists() and not out.is_dir():
         raise BadValue(f"OUT {out} is a file", hint="choose a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / ".linumpy").is_dir():
+    others = [path for path in out.iterdir() if path != Layout(out).preview] if out.is_dir() else []
+    if others and not (out / ".linumpy").is_dir():
         raise BadValue(
             f"OUT {out} holds files that are not of a run",
             hint="choose an empty or new folder; nothing there was touched",

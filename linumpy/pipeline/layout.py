@@ -112,6 +112,11 @@ class Layout:
         return self.out / "run.json"
 
     @property
+    def preview(self) -> Path:
+        """Every slice before anything ran."""
+        return self.out / "preview.png"
+
+    @property
     def log(self) -> Path:
         """Plain lines of every run into this OUT."""
         return self.out / "linumpy.log"

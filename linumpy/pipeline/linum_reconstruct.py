@@ -51,6 +51,8 @@ class Run:
     """atlas to align to: a file, or a name for brainglobe-atlasapi; needs --input_orientation"""
     input_orientation: str | None = None
     """where the axes z, y, x of the volume point: three letters such as PIR; needs --atlas"""
+    picture: bool = False
+    """with --check: draw every slice as the stage places it, OUT/preview.png, and nothing else"""
     verify: bool = False
     """read every input and product again instead of trusting unchanged time stamps"""
     clean: bool = False

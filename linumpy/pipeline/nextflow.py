@@ -125,11 +125,8 @@ class Mosaics(Engine):
 def _reconst_base() -> type[Any]:
     """Return `Mosaics` with the parameters of `Run`, but for the raw data."""
     hints, helps = get_type_hints(Run, include_extras=True), runtime.field_help(Run)
-    own = [
-        f
-        for f in dataclasses.fields(Run)
-        if f.name not in ("raw", "out", "verify", "clean", "more_raw")
-    ]
+    of_raw = ("raw", "more_raw", "out", "picture", "verify", "clean")
+    own = [f for f in dataclasses.fields(Run) if f.name not in of_raw]
     made = dataclasses.make_dataclass(
         "Reconst3d",
         [

@@ -56,8 +56,11 @@ def _plan_shifts(step: Step, state: State) -> list[Task]:
 
 
 def _plan_orientation(step: Step, state: State) -> list[Task]:
-    """One task; it makes nothing that later stages read, so headers stand for the tiles."""
-    out = state.layout
+    """One task; later stages read nothing of it, and slices that arrive do not change how they lie.
+
+    So the headers of the first slice stand for the tiles.
+    """
+    out, first = state.layout, state.acquisition.slices[state.acquisition.ids[0]]
     seen = json.loads(out.acquisition.read_text(encoding="utf-8"))
     path = out.stage(step.stage) / "orientation.json"
     return [
@@ -65,10 +68,13 @@ def _plan_orientation(step: Step, state: State) -> list[Task]:
             step,
             makes=[path],
             views={
-                "directory": _raw_headers(state),
+                "directory": [tile.folder / "info.txt" for tile in first.tiles],
                 "acquisition": {name: seen[name] for name in ("orientation", "stage_sign")},
+                "more_raw": None,
+                "on_duplicate": None,
             },
             directory=state.params.raw,
+            more_raw=state.params.more_raw,
             acquisition=out.acquisition,
             out_json=path,
         )
@@ -145,7 +151,7 @@ STEPS = (
         "check_orientation",
         linum_check_orientation.COMMAND,
         _plan_orientation,
-        wired=("directory", "acquisition", "out_json"),
+        wired=("directory", "more_raw", "acquisition", "out_json"),
     ),
     Step(
         "generate_slice_config",

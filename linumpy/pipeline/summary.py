@@ -8,6 +8,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from linumpy.cli import machine, runtime
@@ -57,6 +58,11 @@ def say_plan(state: State, needs: Needs) -> None:
     ]
     lines += _advice(state)
     say(lines)
+
+
+def say_picture(path: Path) -> None:
+    """Print where the picture lies."""
+    _print([f"picture        {path}"])
 
 
 def _parameters(state: State) -> list[str]:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from linumpy.cli.command import Command, Product, Source
-from linumpy.cli.fields import ForceOrientation
+from linumpy.cli.fields import ForceOrientation, MoreRaw, OnDuplicate
 from linumpy.cli.runtime import Job
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ class Params:
     """acquisition.json: the orientation and the stage signs in force"""
     out_json: Product
     """orientation.json: how well each of the eight orientations fits"""
+    more_raw: MoreRaw = ()
+    on_duplicate: OnDuplicate = None
     force_orientation: ForceOrientation = False
 
 
@@ -34,7 +36,7 @@ def run(p: Params, job: Job) -> None:
     from linumpy.io import atomic, tiles
     from linumpy.scripts import orientation_steps as steps
 
-    found = tiles.discover(p.directory)
+    found = tiles.discover(p.directory, *p.more_raw, on_duplicate=p.on_duplicate)
     rig = acquisition_file.read(p.acquisition).rig
     slices = steps.by_tissue(found, workers=job.workers)
     job.progress(1, 2)

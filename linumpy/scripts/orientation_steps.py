@@ -1,10 +1,9 @@
 """How the commands ask the overlaps which way the tiles lie: slices and tiles that show most."""
 
-import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +19,7 @@ from linumpy.io.tiles import PixelSequence
 from linumpy.mosaic import grid, orientation
 from linumpy.mosaic.orientation import AXES, Verdict
 from linumpy.preproc import xyzcorr
+from linumpy.report.preview import PreviewSlice
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ MOST_CANDIDATES = 9
 MOST_TILES = 20
 """Tiles of a slice that are read whole, those with the most tissue."""
 LOOK_SIDE = 12
+PICTURE_SIDE, TILE_SIDES = 480, (8, 64)
+"""A-lines that a side of a slice, and the least and most that a side of a tile, is worth."""
 FINE_PX = 256
 """Sides of tiles that are at least twice as long are averaged down towards this."""
 
@@ -47,40 +49,55 @@ class Examined:
         return bool(self.verdict.better)
 
 
-def look_at(
-    raw: RawSlice, *, side: int, workers: int
-) -> dict[tuple[int, int], NDArray[np.float32] | None]:
+Planes = Mapping[tuple[int, int], NDArray[np.float32] | None]
+"""Coarse plane (A-line, B-scan) of every tile by (x, y); None where it cannot be read."""
+Tissue = Mapping[tuple[int, int], float]
+"""What each readable tile shows."""
+
+
+def side_of(raw: RawSlice) -> int:
+    """Return how many A-lines a side of a tile is worth in a picture of all slices."""
+    return int(np.clip(PICTURE_SIDE // max(raw.grid), *TILE_SIDES))
+
+
+def look_at(raw: RawSlice, *, side: int, workers: int) -> Planes:
     """Return a coarse plane of every tile by (x, y), None for one that cannot be read."""
     with ThreadPoolExecutor(workers) as pool:
         planes = list(pool.map(partial(_glance, side=side), raw.tiles))
     return {(t.x, t.y): plane for t, plane in zip(raw.tiles, planes, strict=True)}
 
 
-def tissue_of(
-    planes: Mapping[tuple[int, int], NDArray[np.float32] | None],
-) -> dict[tuple[int, int], float]:
+def tissue_of(planes: Planes) -> Tissue:
     """Return how much each readable tile shows: the spread of its brightness."""
     return {at: float(plane.std()) for at, plane in planes.items() if plane is not None}
 
 
-def by_tissue(
-    acquisition: Acquisition, *, workers: int
-) -> list[tuple[RawSlice, dict[tuple[int, int], float]]]:
+def by_tissue(acquisition: Acquisition, *, workers: int) -> list[tuple[RawSlice, Tissue]]:
     """Return some slices with what their tiles show, those with the most tissue first."""
     ids = acquisition.ids
     count = min(len(ids), MOST_CANDIDATES)
     chosen = [ids[int((i + 0.5) * len(ids) / count)] for i in range(count)]
-    seen = [
-        (raw, tissue_of(look_at(raw, side=LOOK_SIDE, workers=workers)))
-        for raw in (acquisition.slices[one] for one in chosen)
-    ]
-    return sorted(seen, key=lambda one: -sum(one[1].values()))
+    return rank(
+        acquisition,
+        {
+            one: tissue_of(look_at(acquisition.slices[one], side=LOOK_SIDE, workers=workers))
+            for one in chosen
+        },
+    )
+
+
+def rank(
+    acquisition: Acquisition, tissue: Mapping[SliceId, Tissue]
+) -> list[tuple[RawSlice, Tissue]]:
+    """Return the slices with what their tiles show, those with the most tissue first."""
+    ids = sorted(tissue, key=lambda one: (-sum(tissue[one].values()), one))
+    return [(acquisition.slices[one], tissue[one]) for one in ids]
 
 
 def examine(
     acquisition: Acquisition,
     rig: RigGeometry,
-    slices: Sequence[tuple[RawSlice, Mapping[tuple[int, int], float]]],
+    slices: Sequence[tuple[RawSlice, Tissue]],
     *,
     workers: int,
     at_least: int = 1,
@@ -113,12 +130,15 @@ def say(examined: Examined) -> str:
     if verdict.better:
         best = verdict.better[0]
         return (
-            f"tile orientation: {where} agree better with tiles lying {best} "
-            f"({_strength(verdict, best)}) than {verdict.in_force} ({found}), which is in force"
+            f"tile orientation: {where} fit {best} ({_strength(verdict, best)}), "
+            f"not {verdict.in_force} ({found}), which is in force"
         )
     if verdict.is_seen:
-        return f"tile orientation: {verdict.in_force}; {where} agree ({found})"
-    return f"tile orientation: {where} do not tell ({verdict.in_force} in force: {found})"
+        return f"tile orientation: {verdict.in_force}; {where} agree ({found}; chance gives 0)"
+    return (
+        f"tile orientation: {where} do not tell ({verdict.in_force} in force: {found}; "
+        "chance gives 0)"
+    )
 
 
 def refuse(examined: Examined) -> BadValue:
@@ -149,6 +169,28 @@ def remedy(examined: Examined) -> str:
     return f"{flag}, or {other} ({image}: overlaps do not tell which, the rig does)"
 
 
+def both_ways(
+    acquisition: Acquisition,
+    examined: Examined,
+    seen: Mapping[SliceId, Planes],
+    lay: Callable[[RawSlice, RigGeometry, Planes], PreviewSlice],
+) -> dict[str, tuple[PreviewSlice, tuple[float, float]]]:
+    """Return the slice with the most tissue as it is laid and as it would fit, where they differ.
+
+    Each with the (y, x) of its tiles; ``lay`` makes a slice of the picture.
+    """
+    if not examined.is_wrong:
+        return {}
+    rig, raw = examined.rig, acquisition.slices[examined.slice_ids[0]]
+    found = {}
+    for text, lies in (("in force", rig.orientation), ("would fit", examined.verdict.better[0])):
+        fov = grid.tile_fov_mm(raw.tiles[0].info, lies)
+        other = replace(rig, orientation=lies, fov_mm=fov)
+        name = f"slice {raw.slice_id}, {text}: tiles {lies}"
+        found[name] = (lay(raw, other, seen[raw.slice_id]), (fov.y, fov.x))
+    return found
+
+
 def to_json(examined: Examined) -> dict[str, object]:
     """Return the numbers behind the result."""
     verdict = examined.verdict
@@ -177,7 +219,7 @@ def _glance(tile: Tile, *, side: int) -> NDArray[np.float32] | None:
 def _planes(
     raw: RawSlice,
     rig: RigGeometry,
-    tissue: Mapping[tuple[int, int], float],
+    tissue: Tissue,
     *,
     workers: int,
 ) -> list[orientation.TilePlane]:
@@ -249,4 +291,4 @@ def _strength(verdict: Verdict, one: tile_orientation.TileOrientation) -> str:
     values = [
         f"{axis} {verdict.strengths[one][axis]:.1f}" for axis in AXES if verdict.n_pairs[axis]
     ]
-    return ", ".join(itertools.chain(values, ["chance 0"]))
+    return ", ".join(values)

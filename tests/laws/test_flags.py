@@ -171,6 +171,7 @@ WHOLE_RUNS = {
     "interpolate_missing_slices": "test_a_switch_turns_its_stage_off",
     "auto_exclude_enabled": "test_a_switch_turns_its_stage_off",
     "auto_assess_quality": "test_a_switch_turns_its_stage_off",
+    "picture": "test_picture_is_all_that_is_written",
     "verify": "test_verify_reads_everything_again",
 }
 """What a whole run, or a start of one, shows; by which test of this file."""
@@ -494,6 +495,18 @@ def test_a_switch_turns_its_stage_off(bench, tmp_path):
     rows = slice_config.read(tmp_path / "out" / "slice_config_final.csv")
     assert all(row["quality_score"] is None for row in rows.values())
     assert not any(row["rehomed"] or row["interpolated"] for row in rows.values())
+
+
+@pytest.mark.story
+def test_picture_is_all_that_is_written(bench, tmp_path, capsys):
+    "--check --picture makes OUT/preview.png; the run then takes that OUT; without --check: 2."
+    out = tmp_path / "out"
+    assert runs.reconstruct(bench.raw, out, *runs.FLAGS, "--check", "--picture") == 0
+    assert [path.name for path in out.rglob("*")] == ["preview.png"]
+    assert (out / "preview.png").read_bytes().startswith(b"\x89PNG")
+    assert runs.reconstruct(bench.raw, out, *runs.FLAGS, "--check") == 0
+    assert runs.reconstruct(bench.raw, out, *runs.FLAGS, "--picture") == 2
+    assert "--picture goes with --check" in capsys.readouterr().err
 
 
 @pytest.mark.story

@@ -24,6 +24,7 @@ MAY = {
     "scripts/linum_simulate_acquisition.py": ({"save"}, PARTIAL),
     "scripts/linum_estimate_global_transform.py": ({"save"}, IN_MEMORY),
     "scripts/rehoming_steps.py": ({"savefig"}, IN_MEMORY),
+    "report/preview.py": ({"savefig"}, IN_MEMORY),
     "report/page.py": ({"ZipFile"}, IN_MEMORY),
     "report/panels.py": ({"savefig"}, IN_MEMORY),
     "report/style.py": ({"savefig", "imsave"}, IN_MEMORY),

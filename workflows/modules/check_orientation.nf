@@ -5,6 +5,7 @@ process check_orientation {
 
     input:
     path raw, stageAs: 'raw'
+    path more, stageAs: 'more_raw?'  // further folders of raw tiles, or [ ]
     path acquisition
 
     output:
@@ -13,13 +14,15 @@ process check_orientation {
 
     script:
     """
-    linum_check_orientation.py raw ${acquisition} orientation.json ${task.ext.args ?: ''} \
+    linum_check_orientation.py raw ${acquisition} orientation.json \
+        ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB
     """
 
     stub:
     """
-    linum_check_orientation.py raw ${acquisition} orientation.json ${task.ext.args ?: ''} \
+    linum_check_orientation.py raw ${acquisition} orientation.json \
+        ${more ? "--more_raw ${[more].flatten().join(' ')}" : ''} ${task.ext.args ?: ''} \
         --workers ${task.cpus} --max_memory ${task.memory.toMega()}MB --check
     touch orientation.json
     """

@@ -38,7 +38,7 @@ workflow {
     ch_costs = estimate_xy_shifts_from_metadata.out.cost
 
     // stops the run where the tiles lie otherwise; what follows waits for it
-    check_orientation(ch_raw, ch_acquisition)
+    check_orientation(ch_raw, more, ch_acquisition)
     ch_costs = ch_costs.mix(check_orientation.out.cost)
     ch_acquisition = ch_acquisition.combine(check_orientation.out.orientation).map { it[0] }.first()
 
