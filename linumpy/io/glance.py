@@ -1,53 +1,54 @@
-"""A raw tile from above: coarse, from few of its A-lines, or whole.
+"""A raw tile from above: coarse, from a few of its B-scans, or whole.
 
-Few A-lines are read without the rest of the file: a glance at a tile of 300 MB takes about 1 MB.
+A B-scan lies in one piece on disk: a few of them are read at the speed of the disk, single A-lines
+would each be a seek.
 """
 
-import mmap
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linumpy.core.acquisition import Tile
 from linumpy.errors import BadFile
-from linumpy.io.tiles import map_images, read_tile
+from linumpy.io.tiles import check_images, read_tile
 
-_MOST_DEPTHS = 128
 _BSCANS_AT_ONCE = 32
 
 
-def glance(tile: Tile, *, side: int) -> NDArray[np.float32]:
-    """Return about ``side`` × ``side`` A-lines of a tile, averaged over depth.
+def glance(tile: Tile, *, lines: int, scans: int) -> NDArray[np.float32]:
+    """Return a coarse plane of a tile, the mean over depth, from a few of its B-scans.
 
     Parameters
     ----------
     tile : Tile
-    side : int
-        A-lines of a sweep, and sweeps, that are read at most, evenly spread.
+    lines : int
+        Along a sweep; each is the mean of the A-lines that it stands for.
+    scans : int
+        B-scans that are read, evenly spread; of repeated ones the first.
 
     Returns
     -------
-    array, shape (A-lines, B-scans), float32
-        Galvo return cropped; of repeated frames the first.
+    array, shape (lines, scans) or less where the tile has less, float32
+        Galvo return cropped.
 
     Raises
     ------
     MissingFile, BadFile
         If the tile cannot be read, or a value is not finite.
     """
+    check_images(tile)
     info = tile.info
-    lines, scans = _spread(info.nx, side), _spread(info.ny, side) * info.n_repeat
-    depths = slice(None, None, max(1, info.nz // _MOST_DEPTHS))
-    seen = np.empty((len(lines), len(scans)), np.float32)
-    first = 0
-    for frames in map_images(tile):
-        if isinstance(frames, np.memmap) and frames.base is not None:
-            _read_no_further(frames)
-        here = np.flatnonzero((scans >= first) & (scans < first + frames.shape[2]))
-        for i in here:
-            frame = frames[depths, :, scans[i] - first]
-            seen[:, i] = frame[:, lines].mean(axis=0, dtype=np.float32)
-        first += frames.shape[2]
+    wanted = _spread(info.ny, scans) * info.n_repeat
+    edges = np.linspace(0, info.nx, min(info.nx, lines) + 1).round().astype(np.int64)
+    shape = (info.nx + info.n_extra, info.nz)
+    seen = np.empty((len(edges) - 1, len(wanted)), np.float32)
+    frames = _frames(tile.images, wanted, info.frame_bytes)
+    for i, (path, offset) in enumerate(frames):
+        frame = np.fromfile(path, "<f4", shape[0] * shape[1], offset=offset).reshape(shape)
+        profile = frame[: info.nx].mean(axis=1, dtype=np.float32)
+        seen[:, i] = np.add.reduceat(profile, edges[:-1]) / np.diff(edges)
     return _checked(tile, seen)
 
 
@@ -78,11 +79,16 @@ def _spread(n: int, most: int) -> NDArray[np.int64]:
     return np.floor((np.arange(count) + 0.5) * n / count).astype(np.int64)
 
 
-def _read_no_further(frames: "np.memmap[tuple[int, ...], np.dtype[np.float32]]") -> None:
-    """Ask the system not to read ahead of the pages that are used."""
-    mapped = getattr(frames, "_mmap", None)
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)
+def _frames(
+    images: Sequence[Path], wanted: NDArray[np.int64], frame_bytes: int
+) -> list[tuple[Path, int]]:
+    """Return the file and the byte at which each frame begins; files hold whole frames in order."""
+    ends = np.cumsum([path.stat().st_size // frame_bytes for path in images])
+    at = np.searchsorted(ends, wanted, side="right")
+    return [
+        (images[i], int(frame - (ends[i - 1] if i else 0)) * frame_bytes)
+        for i, frame in zip(at, wanted, strict=True)
+    ]
 
 
 def _checked(tile: Tile, plane: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,7 +25,6 @@ __all__ = [
     "PixelSequence",
     "check_images",
     "discover",
-    "map_images",
     "read_info",
     "read_tile",
     "slicing_interval_mm",
@@ -152,7 +151,8 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
     MissingFile, BadFile
         As `check_images`.
     """
-    maps = map_images(tile)
+    check_images(tile)
+    maps = [_map_file(tile, path) for path in tile.images]
     info = tile.info
     n_frames = info.ny * info.n_repeat
     # joined transposed, which keeps the order of bytes
@@ -163,22 +163,6 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
     # The repeat index varies fastest among the frames.
     repeats = frames.reshape(info.nz, -1, info.n_repeat, info.ny, order="F")
     return np.asfortranarray(repeats.mean(axis=2, dtype=np.float32))
-
-
-def map_images(tile: Tile) -> list[NDArray[np.float32]]:
-    """Return the files of a tile memory-mapped, frames in order; nothing is read yet.
-
-    Returns
-    -------
-    list of array, float32, shape (nz, nx + n_extra, frames of the file)
-
-    Raises
-    ------
-    MissingFile, BadFile
-        As `check_images`.
-    """
-    check_images(tile)
-    return [_map_file(tile, path) for path in tile.images]
 
 
 class PixelSequence(Sequence[NDArray[np.float32]]):

@@ -39,7 +39,7 @@ WANTED_PAIRS = 8
 """Along each axis; a caller adds slices, up to `MOST_SLICES`, while there are fewer."""
 MOST_SLICES = 3
 CLEAR = 5.0
-"""Lead that another orientation needs, in units of chance (docs/decisions/0006-orientation.md)."""
+"""Lead that another orientation needs, in units of chance (docs/decisions/0007-orientation.md)."""
 _SEEN = 3.0
 _NO_WORSE = 1.5
 _TELLING, _MAJORITY = 0.5, 0.7

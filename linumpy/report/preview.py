@@ -24,7 +24,7 @@ NIGHT, PANEL, PAPER, FAINT = "#0e1116", "#171b22", "#eef1f5", "#8a94a3"
 HATCH, ALARM, GOOD = "#d9a441", "#ff7a5c", "#7fc8a9"
 _WIDTH_PX, _DPI = 2200, 150
 _ASPECT = 1.45  # width over height that the panels together are arranged for
-_FAR = 1.0  # a slice whose origin is further from the others, in mosaics, is drawn in its own frame
+_FAR = 1.0  # mosaics between a slice and the others from which on it is drawn in its own frame
 _MOST_PX = 520  # per panel side
 _GAMMA = 0.7
 _DUST_MM = 1e-9
@@ -169,8 +169,16 @@ class Shown:
     levels: tuple[float, float]
 
 
-def _panel(axes: Axes, one: PreviewSlice, corner: tuple[float, float], shown: Shown) -> None:
-    """Draw one slice with its id above; ``corner`` is the upper left (y, x), px."""
+def _panel(
+    axes: Axes,
+    one: PreviewSlice,
+    corner: tuple[float, float],
+    shown: Shown,
+    *,
+    name: str = "",
+    colour: str = PAPER,
+) -> None:
+    """Draw one slice, its id or ``name`` above; ``corner`` is the upper left (y, x), px."""
     frame, scale = shown.frame, shown.scale
     top, left = corner[0] + 26, corner[1]
     height, width = (size * scale for size in frame[1])
@@ -179,8 +187,8 @@ def _panel(axes: Axes, one: PreviewSlice, corner: tuple[float, float], shown: Sh
     )
     is_there = bool(one.tiles)
     axes.text(
-        left, top - 7, one.slice_id, color=PAPER if is_there else FAINT, size=9, weight="bold",
-        va="bottom",
+        left, top - 7, name or one.slice_id, color=colour if is_there else FAINT, size=9,
+        weight="bold", va="bottom",
     )  # fmt: skip
     if not is_there:
         axes.text(
@@ -230,8 +238,7 @@ def _compose(
 ) -> NDArray[np.float32]:
     """Return the tiles of a slice on one canvas, 0 to 1, NaN where there is none.
 
-    ``frame`` is the size of the canvas and of a tile (y, x), mm. A pixel takes the tile's pixel
-    that lies nearest.
+    ``frame`` is the size of the canvas and of a tile (y, x), mm.
     """
     size_mm, fov_mm = frame
     canvas = np.full([max(1, round(size * scale)) for size in size_mm], np.nan, np.float32)
@@ -246,9 +253,17 @@ def _compose(
             )
         ]
         (rows, v), (columns, u) = spans
-        at = np.ix_((v * grey.shape[0]).astype(int), (u * grey.shape[1]).astype(int))
-        canvas[rows, columns] = grey[at]
+        canvas[rows, columns] = _between(_between(grey, v).T, u).T
     return canvas
+
+
+def _between(values: Plane, at: NDArray[np.float64]) -> Plane:
+    """Return rows of ``values`` at places 0 (first edge) to 1 (last edge), linear between them."""
+    place = np.clip(at * len(values) - 0.5, 0, len(values) - 1)
+    low = np.floor(place).astype(int)
+    share = (place - low).astype(np.float32)[:, None]
+    mixed: Plane = values[low] * (1 - share) + values[np.minimum(low + 1, len(values) - 1)] * share
+    return mixed
 
 
 def _span(start_px: float, length_px: float, n: int) -> tuple[slice, NDArray[np.float64]]:
@@ -268,5 +283,11 @@ def _insets(
         scale = min((height - 60) / frame[1][0], (width / 2 - 40) / frame[1][1])
         left = 14 + i * width / 2
         colour = GOOD if i else ALARM
-        axes.text(left, top + 22, text, color=colour, size=10, weight="bold", va="center")
-        _panel(axes, one, (top + 34, left), Shown(frame, scale, fov_mm, levels))
+        _panel(
+            axes,
+            one,
+            (top + 16, left),
+            Shown(frame, scale, fov_mm, levels),
+            name=text,
+            colour=colour,
+        )

@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 MOST_CANDIDATES = 9
 """Slices that are looked at to find the one with the most tissue, spread over the acquisition."""
 MOST_TILES = 20
-"""Tiles of a slice that are read whole, those with the most tissue."""
-LOOK_SIDE = 12
-PICTURE_SIDE, TILE_SIDES = 480, (8, 64)
-"""A-lines that a side of a slice, and the least and most that a side of a tile, is worth."""
+"""Tiles of a slice that are read whole, neighbours that both show much."""
+LOOK_LINES, LOOK_SCANS = 32, 4
+PICTURE_PX, TILE_PX = 480, (8, 64)
+"""Pixels that a side of a slice, and the least and most that a side of a tile, is worth."""
+PICTURE_BYTES, LEAST_SCANS = 12e9, 4
+"""What a picture of all slices may read: B-scans of a tile become fewer, down to so many."""
 FINE_PX = 256
 """Sides of tiles that are at least twice as long are averaged down towards this."""
 
@@ -55,15 +57,19 @@ Tissue = Mapping[tuple[int, int], float]
 """What each readable tile shows."""
 
 
-def side_of(raw: RawSlice) -> int:
-    """Return how many A-lines a side of a tile is worth in a picture of all slices."""
-    return int(np.clip(PICTURE_SIDE // max(raw.grid), *TILE_SIDES))
+def sampling_of(acquisition: Acquisition) -> tuple[int, int]:
+    """Return the lines and the B-scans of a tile that a picture of all slices is worth."""
+    side = max(max(raw.grid) for raw in acquisition.slices.values())
+    lines = int(np.clip(PICTURE_PX // side, *TILE_PX))
+    n_tiles = sum(len(raw.tiles) for raw in acquisition.slices.values())
+    affordable = int(PICTURE_BYTES / n_tiles / acquisition.first_info.frame_bytes)
+    return lines, min(lines, max(affordable, LEAST_SCANS))
 
 
-def look_at(raw: RawSlice, *, side: int, workers: int) -> Planes:
+def look_at(raw: RawSlice, *, lines: int, scans: int, workers: int) -> Planes:
     """Return a coarse plane of every tile by (x, y), None for one that cannot be read."""
     with ThreadPoolExecutor(workers) as pool:
-        planes = list(pool.map(partial(_glance, side=side), raw.tiles))
+        planes = list(pool.map(partial(_glance, lines=lines, scans=scans), raw.tiles))
     return {(t.x, t.y): plane for t, plane in zip(raw.tiles, planes, strict=True)}
 
 
@@ -77,13 +83,8 @@ def by_tissue(acquisition: Acquisition, *, workers: int) -> list[tuple[RawSlice,
     ids = acquisition.ids
     count = min(len(ids), MOST_CANDIDATES)
     chosen = [ids[int((i + 0.5) * len(ids) / count)] for i in range(count)]
-    return rank(
-        acquisition,
-        {
-            one: tissue_of(look_at(acquisition.slices[one], side=LOOK_SIDE, workers=workers))
-            for one in chosen
-        },
-    )
+    look = partial(look_at, lines=LOOK_LINES, scans=LOOK_SCANS, workers=workers)
+    return rank(acquisition, {one: tissue_of(look(acquisition.slices[one])) for one in chosen})
 
 
 def rank(
@@ -170,18 +171,19 @@ def remedy(examined: Examined) -> str:
 
 
 def both_ways(
-    acquisition: Acquisition,
+    ranked: Sequence[tuple[RawSlice, Tissue]],
     examined: Examined,
     seen: Mapping[SliceId, Planes],
     lay: Callable[[RawSlice, RigGeometry, Planes], PreviewSlice],
 ) -> dict[str, tuple[PreviewSlice, tuple[float, float]]]:
-    """Return the slice with the most tissue as it is laid and as it would fit, where they differ.
+    """Return one slice as it is laid and as it would fit, where these differ.
 
-    Each with the (y, x) of its tiles; ``lay`` makes a slice of the picture.
+    One with much tissue, not with the most: damage shows as contrast, too. Each stands with the
+    (y, x) of its tiles; ``lay`` makes a slice of the picture.
     """
     if not examined.is_wrong:
         return {}
-    rig, raw = examined.rig, acquisition.slices[examined.slice_ids[0]]
+    rig, raw = examined.rig, ranked[len(ranked) // 3][0]
     found = {}
     for text, lies in (("in force", rig.orientation), ("would fit", examined.verdict.better[0])):
         fov = grid.tile_fov_mm(raw.tiles[0].info, lies)
@@ -208,9 +210,9 @@ def to_json(examined: Examined) -> dict[str, object]:
     }
 
 
-def _glance(tile: Tile, *, side: int) -> NDArray[np.float32] | None:
+def _glance(tile: Tile, *, lines: int, scans: int) -> NDArray[np.float32] | None:
     try:
-        return glance(tile, side=side)
+        return glance(tile, lines=lines, scans=scans)
     except LinumpyError as error:
         log.info("%s", error)
         return None
@@ -224,7 +226,7 @@ def _planes(
     workers: int,
 ) -> list[orientation.TilePlane]:
     """Return the tiles that show most, galvo return taken out, averaged down."""
-    best = set(sorted(tissue, key=lambda at: (-tissue[at], at))[:MOST_TILES])
+    best = _best_tiles(tissue)
     placed = [one for one in grid.place_tiles(raw, rig) if (one.tile.x, one.tile.y) in best]
     shift_px = _galvo_shift([one.tile for one in placed])
     with ThreadPoolExecutor(workers) as pool:
@@ -234,6 +236,22 @@ def _planes(
         for one, plane in zip(placed, planes, strict=True)
         if plane is not None
     ]
+
+
+def _best_tiles(tissue: Tissue) -> set[tuple[int, int]]:
+    """Return the tiles of the neighbours that both show most, about `MOST_TILES`."""
+    pairs = [
+        (one, other)
+        for one in tissue
+        for other in ((one[0] + 1, one[1]), (one[0], one[1] + 1))
+        if other in tissue
+    ]
+    best: set[tuple[int, int]] = set()
+    for pair in sorted(pairs, key=lambda pair: (-min(tissue[at] for at in pair), pair)):
+        if len(best) >= MOST_TILES:
+            break
+        best.update(pair)
+    return best
 
 
 def _galvo_shift(tiles: Sequence[Tile]) -> int:

@@ -156,6 +156,17 @@ def test_nominal_positions():
     assert [one.x_mm for one in placed] == pytest.approx([0, 0.675, 1.35])
 
 
+def test_vacant_places():
+    "Where the tiles of their row and column lie; a column without any tile, a step from the next."
+    raw = [tile(0, x, y, (0.6 * x + 0.01 * y, 0.6 * y)) for x, y in ((0, 0), (2, 0), (0, 1))]
+    found = acquisition(raw)
+    places = grid.vacant_mm(found.slices[SliceId(0)], grid.find_geometry(found))
+    expected = [(0, 0.605), (0.6, 0.605), (0.6, 1.2)]
+    assert len(places) == 3
+    for place, wanted in zip(places, expected, strict=True):
+        assert place == pytest.approx(wanted, abs=0.02)
+
+
 def test_legacy_orientation_turns_the_field_of_view():
     "A-lines along Y: the width of a tile is its extent along Y."
     raw = [tile(0, x, y, (x, y), width_um=900, nx=30) for x in (0, 1) for y in (0, 1)]
