@@ -37,6 +37,8 @@ class Params:
     """folder of the raw tiles, at any depth"""
     out_png: Product
     """the picture"""
+    subject: str | None = None
+    """name of the brain, for the title; default: from the folder's name"""
     more_raw: MoreRaw = ()
     on_duplicate: OnDuplicate = None
     stage_sign_x: StageSignX = None
@@ -51,6 +53,7 @@ def run(p: Params, job: Job) -> None:
     """Headers → coarse tiles → orientation → picture; then say what was found."""
     import logging
 
+    from linumpy.core.subject import subject_of
     from linumpy.core.tile_orientation import choose
     from linumpy.io import atomic, tiles
     from linumpy.mosaic import grid
@@ -73,7 +76,7 @@ def run(p: Params, job: Job) -> None:
     ranked = steps.rank(found, {key: steps.tissue_of(planes) for key, planes in seen.items()})
     examined = steps.examine(found, rig, ranked, workers=job.workers, at_least=2)
     picture = preview.Preview(
-        title=f"{p.directory.absolute().name}: {_count(found)}",
+        title=f"{subject_of(p.directory, p.subject)}: {_count(found)}",
         finding=steps.say(examined),
         is_wrong=examined.is_wrong,
         fov_mm=(rig.fov_mm.y, rig.fov_mm.x),
