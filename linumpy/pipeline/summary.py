@@ -62,7 +62,7 @@ def say_plan(state: State, needs: Needs) -> None:
 
 def say_picture(path: Path) -> None:
     """Print where the picture lies."""
-    _print([f"picture        {path}"])
+    say([f"picture        {path}"])
 
 
 def _parameters(state: State) -> list[str]:
