@@ -30,6 +30,8 @@ _MIN_MARGIN_PX, _MAX_MARGIN_PX = 3, 10
 _MAX_CHANCE = 48
 """Pairs that cannot match, per axis and orientation: enough for a mean and a spread."""
 _FEW_CHANCE = 12
+_LEAST_CHANCE = 4
+"""With fewer pairs to know chance from, the overlaps of an axis say nothing."""
 _LEAST_SPREAD = 1.0  # of a log likelihood ratio: less is less than rounding of one sample
 STRONG = 5.0
 """A pair counts for no more than this: one strip that fits by chance must not decide."""
@@ -106,7 +108,7 @@ def compare(tiles: Sequence[TilePlane], pixel_mm: tuple[float, float]) -> Fits:
     Returns
     -------
     mapping
-        Orientation → axis → gain of every pair.
+        Orientation → axis → gain of every pair; none where a single pair leaves chance unknown.
     """
     evened = _evened([tile.plane for tile in tiles])
     pairs = {axis: _neighbours(tiles, axis) for axis in AXES}
@@ -222,9 +224,9 @@ def _fit(
         )
 
     evidence = np.array([strongest(planes[i], planes[j], (i, j)) for i, j in pairs])
-    if not pairs:
-        return evidence
     chance = _chance(planes, pairs, axis, strongest)
+    if len(chance) < _LEAST_CHANCE:
+        return np.zeros(0)
     gains: Gains = (evidence - chance.mean()) / max(float(chance.std()), _LEAST_SPREAD)
     return np.minimum(gains, STRONG)
 

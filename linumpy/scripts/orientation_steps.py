@@ -125,7 +125,7 @@ def say(examined: Examined) -> str:
     """Return the result as one line."""
     verdict = examined.verdict
     if not examined.slice_ids or not any(verdict.n_pairs.values()):
-        return "tile orientation: no two neighbouring tiles to compare"
+        return "tile orientation: too few neighbouring tiles to compare"
     found = _strength(verdict, verdict.in_force)
     where = f"{sum(verdict.n_pairs.values())} overlaps of slice {', '.join(examined.slice_ids)}"
     if verdict.better:
