@@ -79,10 +79,7 @@ def _planes(tiles: list[SimulatedTile], rig: Rig) -> list[orientation.TilePlane]
 def _ask(slices: list[orientation.Fits], counts: Counter[str]) -> None:
     counts["asked"] += 1
     for in_force in tile_orientation.ALL:
-        for n in range(1, min(len(slices), orientation.MOST_SLICES) + 1):
-            verdict = orientation.judge(orientation.pooled(slices[:n]), in_force)
-            if orientation.is_decided(verdict):
-                break
+        verdict = orientation.judge_in_turn(slices[: orientation.MOST_SLICES], in_force)
         if in_force == RIGHT:
             counts["stopped"] += bool(verdict.better)
         elif verdict.better:

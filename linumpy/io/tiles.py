@@ -152,9 +152,9 @@ def read_tile(tile: Tile) -> NDArray[np.float32]:
         As `check_images`.
     """
     check_images(tile)
-    maps = [_map_file(tile, path) for path in tile.images]
     info = tile.info
     n_frames = info.ny * info.n_repeat
+    maps = [_map_file(tile, path) for path in tile.images]
     # joined transposed, which keeps the order of bytes
     frames = maps[0] if len(maps) == 1 else np.concatenate([m.T for m in maps]).T
     frames = frames[:, :, :n_frames]

@@ -10,7 +10,7 @@ to an overlap: the two mosaics are mirror images. Reading tiles is not done here
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -136,6 +136,18 @@ def is_decided(verdict: Verdict) -> bool:
     counts = [n for n in verdict.n_pairs.values() if n]
     is_enough = bool(counts) and min(counts) >= WANTED_PAIRS
     return is_enough and (verdict.is_seen or bool(verdict.better))
+
+
+def judge_in_turn(fits: Iterable[Fits], in_force: TileOrientation, *, at_least: int = 1) -> Verdict:
+    """Pool slices one by one until they decide, `at_least` so many; the rest is never asked."""
+    asked: list[Fits] = []
+    verdict = judge(NOTHING, in_force)
+    for one in fits:
+        asked.append(one)
+        verdict = judge(pooled(asked), in_force)
+        if len(asked) >= at_least and is_decided(verdict):
+            break
+    return verdict
 
 
 def judge(fits: Fits, in_force: TileOrientation) -> Verdict:

@@ -43,7 +43,9 @@ def reconstruct(p: Any, job: Job) -> None:  # Any: Params is made from the comma
         freed = clean.clean(p.out or p.raw, is_check=job.check)
         summary.say(freed.lines(p.out or p.raw, is_done=not job.check))
         return
-    state = _look(p, job)
+    if p.picture and not job.check:
+        raise BadValue("--picture goes with --check", hint="a run shows its slices in the report")
+    state = _look(p)
     if job.check:
         summary.say_plan(state, estimate.needs(state, job))
         if p.picture:
@@ -127,7 +129,7 @@ def _failure(failed: Mapping[SliceId, str], *, hint: str) -> SliceFailed:
     return SliceFailed(what, hint=hint)
 
 
-def _look(p: Any, job: Job) -> State:
+def _look(p: Any) -> State:
     if p.out is None:
         raise BadValue(
             f"OUT is missing: {p.raw} is RAW", hint="linum_reconstruct.py RAW OUT, two folders"
@@ -147,8 +149,6 @@ def _look(p: Any, job: Job) -> State:
     )
     check_atlas(p.atlas, p.input_orientation)
     log.info("subject %s", state.subject)
-    if p.picture and not job.check:
-        raise BadValue("--picture goes with --check", hint="a run shows its slices in the report")
     record.check_input(state)
     if not state.selected():
         have = ", ".join(acquisition.ids)

@@ -189,5 +189,5 @@ STEPS = (
         renamed={"galvo_threshold": "galvo_confidence_threshold"},
     ),
 )
-BEFORE_RECORD = 3
-"""Stages up to the first version of the record."""
+BEFORE_RECORD = 1 + [step.stage for step in STEPS].index("generate_slice_config")
+"""How many stages there are up to the one that makes the first version of the record."""

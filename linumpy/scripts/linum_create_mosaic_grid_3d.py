@@ -122,11 +122,10 @@ def run(p: Params, job: Job) -> None:
 def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
     """Return the slice, the rig's geometry and the cut interval."""
     from linumpy.core.slice_id import SliceId
-    from linumpy.core.tile_orientation import choose
     from linumpy.errors import BadValue
     from linumpy.io import acquisition as acquisition_file
     from linumpy.io import tiles
-    from linumpy.mosaic import grid
+    from linumpy.scripts.rig_steps import find_rig
 
     roots = [*p.from_tiles_list, *([p.from_root_directory] if p.from_root_directory else [])]
     if not roots or (p.from_root_directory and p.from_tiles_list):
@@ -143,13 +142,7 @@ def _headers(p: Params) -> "tuple[RawSlice, RigGeometry, float | None]":
         found = tiles.discover(*roots, only=only, on_duplicate=p.on_duplicate)
         return _chosen(found, wanted), scan.rig, scan.slicing_interval_mm
     found = tiles.discover(*roots, on_duplicate=p.on_duplicate)
-    rig = grid.find_geometry(
-        found,
-        sign_x=p.stage_sign_x,
-        sign_y=p.stage_sign_y,
-        overlap_fraction=p.overlap_fraction,
-        orientation=choose(p.tile_orientation, is_legacy=p.legacy_orientation),
-    )
+    rig = find_rig(found, p)
     return _chosen(found, wanted), rig, tiles.slicing_interval_mm(found, roots)
 
 

@@ -47,23 +47,17 @@ class Params:
 def run(p: Params, job: Job) -> None:
     """Headers → extents → shifts."""
     from linumpy.core.geometry import Scan
-    from linumpy.core.tile_orientation import choose
     from linumpy.io import acquisition as acquisition_file
     from linumpy.io import shifts, tiles
     from linumpy.io.instrument import read_instrument
     from linumpy.io.interval import stage_z_mm
     from linumpy.mosaic import grid
+    from linumpy.scripts.rig_steps import find_rig
 
     roots = [p.directory, *p.more_raw]
     found = tiles.discover(*roots, on_duplicate=p.on_duplicate)
     job.progress(1, 2)
-    rig = grid.find_geometry(
-        found,
-        sign_x=p.stage_sign_x,
-        sign_y=p.stage_sign_y,
-        overlap_fraction=p.overlap_fraction,
-        orientation=choose(p.tile_orientation, is_legacy=p.legacy_orientation),
-    )
+    rig = find_rig(found, p)
     extents = {
         slice_id: grid.extent(raw_slice, rig, stage_z_mm=stage_z_mm(raw_slice))
         for slice_id, raw_slice in found.slices.items()

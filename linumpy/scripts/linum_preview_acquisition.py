@@ -54,20 +54,13 @@ def run(p: Params, job: Job) -> None:
     import logging
 
     from linumpy.core.subject import subject_of
-    from linumpy.core.tile_orientation import choose
     from linumpy.io import atomic, tiles
-    from linumpy.mosaic import grid
     from linumpy.report import preview
     from linumpy.scripts import orientation_steps as steps
+    from linumpy.scripts.rig_steps import find_rig
 
     found = tiles.discover(p.directory, *p.more_raw, on_duplicate=p.on_duplicate)
-    rig = grid.find_geometry(
-        found,
-        sign_x=p.stage_sign_x,
-        sign_y=p.stage_sign_y,
-        overlap_fraction=p.overlap_fraction,
-        orientation=choose(p.tile_orientation, is_legacy=p.legacy_orientation),
-    )
+    rig = find_rig(found, p)
     seen = {}
     lines, scans = steps.sampling_of(found)
     for done, (slice_id, raw) in enumerate(found.slices.items(), 1):

@@ -1,7 +1,7 @@
 """How the commands ask the overlaps which way the tiles lie: slices and tiles that show most."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,20 +104,16 @@ def examine(
     at_least: int = 1,
 ) -> Examined:
     """Compare the orientations on the first slices of a list, until there are overlaps enough."""
-    fits, used = [], []
-    verdict = orientation.judge(orientation.NOTHING, rig.orientation)
-    for raw, tissue in slices[: orientation.MOST_SLICES]:
-        planes = _planes(raw, rig, tissue, workers=workers)
-        info = raw.tiles[0].info
-        if not planes:
-            continue
-        factor = _factor(info.nx, info.ny)
-        sampling = (info.x_um * factor / 1000, info.y_um * factor / 1000)
-        fits.append(orientation.compare(planes, sampling))
-        used.append(raw.slice_id)
-        verdict = orientation.judge(orientation.pooled(fits), rig.orientation)
-        if len(used) >= at_least and orientation.is_decided(verdict):
-            break
+    used: list[SliceId] = []
+
+    def fits() -> Iterator[orientation.Fits]:
+        for raw, tissue in slices[: orientation.MOST_SLICES]:
+            planes = _planes(raw, rig, tissue, workers=workers)
+            if planes:
+                used.append(raw.slice_id)
+                yield orientation.compare(planes, _sampling_mm(raw))
+
+    verdict = orientation.judge_in_turn(fits(), rig.orientation, at_least=at_least)
     return Examined(verdict, tuple(used), rig, _contradicted(acquisition, rig))
 
 
@@ -276,6 +272,13 @@ def _project(tile: Tile, *, shift_px: int) -> NDArray[np.float32] | None:
     blocks = plane[: a * factor, : b * factor].reshape(a, factor, b, factor)
     mean: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
     return mean
+
+
+def _sampling_mm(raw: RawSlice) -> tuple[float, float]:
+    """Return the sampling of averaged tiles between A-lines and between B-scans."""
+    info = raw.tiles[0].info
+    factor = _factor(info.nx, info.ny)
+    return info.x_um * factor / 1000, info.y_um * factor / 1000
 
 
 def _factor(nx: int, ny: int) -> int:
