@@ -90,19 +90,23 @@ def remove(path: Path) -> None:
 
 def discard(path: Path) -> None:
     """Remove a folder so that it is whole or gone at its name, whenever the process is killed."""
+    aside = _set_aside(path)
+    _sync_folder(path.parent)
+    remove(aside)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give what is at ``path`` a name that no reader takes, and return it."""
     aside = path.parent / f".{path.name}.{os.getpid()}.old{PARTIAL}"
     remove(aside)
     path.rename(aside)
-    _sync_folder(path.parent)
-    remove(aside)
+    return aside
 
 
 def _move(partial: Path, path: Path) -> None:
     if partial.is_dir() and path.is_dir() and not path.is_symlink():
         # A folder cannot be renamed over a full one: the old one steps aside first.
-        aside = path.parent / f".{path.name}.{os.getpid()}.old{PARTIAL}"
-        remove(aside)
-        path.rename(aside)
+        aside = _set_aside(path)
         partial.rename(path)
         shutil.rmtree(aside)
         return

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,26 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
 def test_removing_what_is_not_there(tmp_path):
     "Is no error."
     atomic.remove(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("call", [(os, "rename"), (os, "fsync"), (shutil, "rmtree"), None])
+def test_a_discarded_folder_is_whole_or_gone(tmp_path, monkeypatch, call):
+    "Killed before it steps aside, while that is synced, while it is removed; or not at all."
+    path = tmp_path / "volume.zarr"
+    fill(path, "old")
+    if call is None:
+        atomic.discard(path)
+        assert list(tmp_path.iterdir()) == []
+        return
+    with monkeypatch.context() as patch:
+        patch.setattr(*call, raise_killed)
+        with pytest.raises(Killed):
+            atomic.discard(path)
+    assert path.exists() == (call == (os, "rename"))
+    (left,) = tmp_path.iterdir()
+    assert (left / "part").read_text() == "old"
+    assert left == path or (left.name.startswith(".") and left.name.endswith(atomic.PARTIAL))
+
+
+def raise_killed(*_args, **_options):
+    raise Killed
